@@ -1,0 +1,44 @@
+/// What a collision residual is asked to do.
+public struct CollisionOptions: Sendable, Equatable {
+  /// How candidate pairs are found.
+  public enum Scheme: String, Sendable, CaseIterable {
+    /// No pair collides: the classic residual.
+    case none
+    /// No time counter (Bird 1994, §11.1): candidates are a random perfect matching.
+    case ntc
+  }
+
+  /// The length ℓ over which particles collide: acceptance falls as exp(−r/ℓ).
+  public enum LengthScale: Sendable, Equatable {
+    /// The root mean square of r over the candidate pairs of the sample.
+    case rms
+    /// In the units of the positions; 1 is the published form.
+    case fixed(Float)
+  }
+
+  /// Whose random stream a collision draws from.
+  public enum Streams: String, Sendable, CaseIterable {
+    /// The rank's.
+    case rank
+    /// The sample's, so that the world size does not matter.
+    case sample
+  }
+
+  public var scheme: Scheme
+  /// Acceptance of a pair at the largest relative speed and no distance, in [0, 1].
+  public var coefficient: Float
+  public var lengthScale: LengthScale
+  public var timeStep: Float
+  public var streams: Streams
+
+  public init(
+    scheme: Scheme = .ntc, coefficient: Float = 0.5, lengthScale: LengthScale = .rms, timeStep: Float = 1,
+    streams: Streams = .rank
+  ) {
+    self.scheme = scheme
+    self.coefficient = coefficient
+    self.lengthScale = lengthScale
+    self.timeStep = timeStep
+    self.streams = streams
+  }
+}

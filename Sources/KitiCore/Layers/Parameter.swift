@@ -1,0 +1,89 @@
+/// One named array of trainable numbers.
+///
+/// Its memory belongs to the `ParameterStore` that it is laid out in; until then it has none.
+public final class Parameter: @unchecked Sendable {
+  /// How the numbers start. Uniform ranges follow the layer's source.
+  public enum Initialization: Sendable, Equatable {
+    case zero
+    case constant(Float)
+    /// Uniform in [low, high).
+    case uniform(low: Float, high: Float)
+  }
+
+  /// Layer path and name: `blocks/0/pointwise/weight`. Unique in a model, and the path in a checkpoint.
+  public let path: String
+  public let shape: [Int]
+  public let initialization: Initialization
+  public let count: Int
+
+  /// Set when the parameter is laid out in a store.
+  public internal(set) var values: UnsafeMutablePointer<Float>
+  public internal(set) var gradients: UnsafeMutablePointer<Float>
+  /// Where it ends in the store, with the gap behind it.
+  package internal(set) var endInStore = 0
+
+  public init(_ path: String, shape: [Int], initialization: Initialization) {
+    self.path = path
+    self.shape = shape
+    self.initialization = initialization
+    count = shape.reduce(1, *)
+    values = Parameter.unplaced
+    gradients = Parameter.unplaced
+  }
+
+  /// A pointer that no access survives, so that a forgotten layout is seen at once.
+  private static var unplaced: UnsafeMutablePointer<Float> {
+    UnsafeMutablePointer(bitPattern: 0x40)!
+  }
+}
+
+/// All parameters of a model in one aligned buffer, all gradients in a second.
+///
+/// The layout is the order in which the backward pass finishes gradients (the reverse of the forward order), so that
+/// finished gradients are a growing prefix. Every parameter starts on a cache line; the gaps hold zeros.
+public final class ParameterStore: @unchecked Sendable {
+  /// In the order of the layout.
+  public let parameters: [Parameter]
+  /// Where each lies in the flat buffers, in the order of `parameters`.
+  public let ranges: [Range<Int>]
+  public let values: AlignedBuffer<Float>
+  public let gradients: AlignedBuffer<Float>
+
+  /// Lays the parameters out and initializes them.
+  ///
+  /// - Parameters:
+  ///   - parameters: in forward order.
+  ///   - seed: of the run; parameter i draws from its own stream, so that its start does not depend on the others.
+  public init(_ parameters: [Parameter], seed: UInt64) {
+    self.parameters = parameters.reversed()
+    var offset = 0
+    ranges = self.parameters.map { parameter in
+      defer { offset += (parameter.count + 15) / 16 * 16 }
+      return offset..<offset + parameter.count
+    }
+    values = AlignedBuffer(count: offset)
+    gradients = AlignedBuffer(count: offset)
+    for (parameter, range) in zip(self.parameters, ranges) {
+      parameter.values = values.pointer + range.lowerBound
+      parameter.gradients = gradients.pointer + range.lowerBound
+      parameter.endInStore = (range.upperBound + 15) / 16 * 16
+    }
+    for (index, parameter) in parameters.enumerated() {
+      let numbers = UnsafeMutableBufferPointer(start: parameter.values, count: parameter.count)
+      switch parameter.initialization {
+      case .zero: numbers.update(repeating: 0)
+      case .constant(let value): numbers.update(repeating: value)
+      case .uniform(let low, let high):
+        let stream = RandomStream(seed: seed, stream: 0, domain: .initialization, index: UInt32(index))
+        stream.fillUniforms(numbers, at: .init())
+        for position in numbers.indices { numbers[position] = low + (high - low) * numbers[position] }
+      }
+    }
+  }
+
+  /// Floats in each of the two buffers, gaps included.
+  public var count: Int { values.count }
+
+  /// Trainable numbers, gaps not counted.
+  public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }
+}

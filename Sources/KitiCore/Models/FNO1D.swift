@@ -1,0 +1,165 @@
+/// The Fourier neural operator in one dimension (Li et al. 2021, arXiv 2010.08895, §4 and §5.1) with collision residuals.
+///
+/// Input `[points, 1]`: a periodic field on [0, 1). The grid coordinate s/points joins it as a second channel; a linear
+/// layer lifts both to `width`; `blocks` Fourier blocks follow, with an activation after each but the last; a linear layer to
+/// `projection` channels, an activation and a linear layer give the output `[points, 1]`.
+public final class FNO1D: Model {
+  /// The sizes of the network.
+  public struct Shape: Sendable, Equatable {
+    public var points: Int
+    public var width: Int
+    public var modes: Int
+    public var blocks: Int
+    public var projection: Int
+    public var activation: ActivationKind
+
+    public init(
+      points: Int, width: Int = 64, modes: Int = 16, blocks: Int = 4, projection: Int = 128,
+      activation: ActivationKind = .gelu
+    ) {
+      self.points = points
+      self.width = width
+      self.modes = modes
+      self.blocks = blocks
+      self.projection = projection
+      self.activation = activation
+    }
+  }
+
+  public let shape: Shape
+  public let capacity: Int
+  public var inputShape: [Int] { [shape.points, 1] }
+  public var outputShape: [Int] { [shape.points, 1] }
+
+  private let lift: Linear
+  private let blocks: [FourierBlock]
+  private let hidden: Linear
+  private let hiddenActivation: Activation
+  private let output: Linear
+  private let gridInput: AlignedBuffer<Float>
+  /// Input of block l at index l, and the last block's output.
+  private let states: [AlignedBuffer<Float>]
+  private let hiddenValues: AlignedBuffer<Float>
+  /// One sample of the hidden layer before its activation; in the backward pass, of its gradient.
+  private let hiddenWorkspace: AlignedBuffer<Float>
+  private let prediction: AlignedBuffer<Float>
+  private let gradient: AlignedBuffer<Float>
+
+  /// - Parameters:
+  ///   - divide: how many places a particle takes, for the collisions.
+  ///   - capacity: the largest batch.
+  /// - Throws: a usage error for sizes that cannot be.
+  public init(shape: Shape, collision: CollisionOptions, divide: Int, capacity: Int) throws(KitiError) {
+    guard shape.modes >= 1, shape.modes <= shape.points / 2 + 1 else {
+      throw KitiError(
+        .usage, "model.modes \(shape.modes) is more than the \(shape.points / 2 + 1) modes that \(shape.points) points have.",
+        remedy: "Lower model.modes or use data of a higher resolution.")
+    }
+    self.shape = shape
+    self.capacity = capacity
+    let (points, width) = (shape.points, shape.width)
+    lift = Linear("lift", inputShape: [points, 2], outputs: width)
+    var blocks: [FourierBlock] = []
+    for index in 0..<shape.blocks {
+      let path = "blocks/\(index)"
+      let particles =
+        collision.scheme == .none
+        ? ParticleLayout(count: 2, pieces: 1, pieceLength: 0, pieceStride: 0, particleStride: 0)
+        : try ParticleLayout.divided(places: points, channels: width, divide: divide, layer: "model layer \(path)")
+      blocks.append(
+        FourierBlock(
+          path, points: points, width: width, modes: shape.modes,
+          activation: index == shape.blocks - 1 ? nil : shape.activation, particles: particles, collision: collision,
+          index: index, capacity: capacity))
+    }
+    self.blocks = blocks
+    hidden = Linear("projection/0", inputShape: [points, width], outputs: shape.projection)
+    hiddenActivation = Activation(shape.activation, shape: [points, shape.projection], capacity: capacity)
+    output = Linear("projection/1", inputShape: [points, shape.projection], outputs: 1)
+    gridInput = AlignedBuffer(count: capacity * points * 2)
+    states = (0...shape.blocks).map { _ in AlignedBuffer(count: capacity * points * width) }
+    hiddenValues = AlignedBuffer(count: capacity * points * shape.projection)
+    hiddenWorkspace = AlignedBuffer(count: points * shape.projection)
+    prediction = AlignedBuffer(count: capacity * points)
+    gradient = AlignedBuffer(count: capacity * points * width)
+    for row in 0..<capacity * points { gridInput.pointer[2 * row + 1] = Float(row % points) / Float(points) }
+  }
+
+  public var parameters: [Parameter] {
+    lift.parameters + blocks.flatMap(\.parameters) + hidden.parameters + output.parameters
+  }
+
+  public var collisions: [CollisionResidual] {
+    blocks.map(\.collision).filter { $0.options.scheme != .none }
+  }
+
+  public var summary: [LayerSummary] {
+    var lines = [LayerSummary("lift", lift)]
+    for (index, block) in blocks.enumerated() {
+      lines.append(LayerSummary("blocks/\(index)/spectral", block.spectral))
+      lines.append(LayerSummary("blocks/\(index)/pointwise", block.pointwise))
+      if let activation = block.activation { lines.append(LayerSummary("blocks/\(index)/activation", activation)) }
+    }
+    lines.append(LayerSummary("projection/0", hidden))
+    lines.append(LayerSummary("projection/activation", hiddenActivation))
+    lines.append(LayerSummary("projection/1", output))
+    return lines
+  }
+
+  public var workspaceBytes: Int {
+    let buffers = states + [gridInput, hiddenValues, hiddenWorkspace, prediction, gradient]
+    let activations = (shape.blocks - 1) * shape.width + shape.projection
+    let spectra = 4 * shape.blocks * shape.modes * shape.width
+    return buffers.reduce(0) { $0 + $1.byteCount } + blocks.reduce(0) { $0 + $1.workspaceBytes }
+      + 4 * capacity * (activations * shape.points + spectra)
+  }
+
+  public func forward(_ input: UnsafePointer<Float>, batch: Int, pass: Pass) -> UnsafePointer<Float> {
+    let (points, hiddenSize) = (shape.points, shape.points * shape.projection)
+    for row in 0..<batch * points { gridInput.pointer[2 &* row] = input[row] }
+    lift.forward(gridInput.pointer, into: states[0].pointer, samples: 0..<batch, pass: pass)
+    for (index, block) in blocks.enumerated() {
+      block.forward(states[index].pointer, into: states[index + 1].pointer, batch: batch, pass: pass)
+    }
+    let last = states[shape.blocks].pointer
+    for sample in 0..<batch {
+      let values = hiddenValues.pointer + sample * hiddenSize
+      hidden.forward(
+        last + sample * points * shape.width, into: hiddenWorkspace.pointer, samples: 0..<1, pass: pass)
+      hiddenActivation.forward(
+        sample, hiddenWorkspace.pointer, plus: nil, scale: 0, into: values, isTraining: pass.isTraining)
+      output.forward(values, into: prediction.pointer + sample * points, samples: 0..<1, pass: pass)
+    }
+    return UnsafePointer(prediction.pointer)
+  }
+
+  public func backward(
+    outputGradient: UnsafeMutablePointer<Float>, batch: Int, pass: Pass, observer: (any GradientObserver)?
+  ) {
+    let (points, size, hiddenSize) = (shape.points, shape.points * shape.width, shape.points * shape.projection)
+    let last = states[shape.blocks].pointer
+    let g = hiddenWorkspace.pointer
+    hidden.prepareBackward()
+    output.prepareBackward()
+    for sample in 0..<batch {
+      output.backward(
+        hiddenValues.pointer + sample * hiddenSize, outputGradient: outputGradient + sample * points, into: g,
+        samples: 0..<1, prepared: true)
+      hiddenActivation.backward(sample, outputGradient: g, into: g)
+      hidden.backward(
+        last + sample * size, outputGradient: g, into: gradient.pointer + sample * size, samples: 0..<1, prepared: true)
+    }
+    announce(hidden.weight, to: observer)
+    for index in blocks.indices.reversed() {
+      blocks[index].backward(states[index].pointer, gradient: gradient.pointer, batch: batch, pass: pass)
+      announce(blocks[index].spectral.weight, to: observer)
+    }
+    lift.backward(gridInput.pointer, outputGradient: gradient.pointer, into: nil, samples: 0..<batch, pass: pass)
+    announce(lift.weight, to: observer)
+  }
+
+  /// The store is laid out in reverse: everything up to the end of this parameter is done.
+  private func announce(_ parameter: Parameter, to observer: (any GradientObserver)?) {
+    observer?.gradientsFinished(parameter.endInStore)
+  }
+}

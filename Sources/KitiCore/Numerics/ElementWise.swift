@@ -1,0 +1,155 @@
+import Glibc
+
+/// The functions that a layer may apply to every number.
+public enum ActivationKind: String, Sendable, CaseIterable {
+  /// x·Φ(x) with the exact normal distribution (Hendrycks and Gimpel, arXiv 1606.08415, §2).
+  case gelu
+  /// max(x, 0)
+  case relu
+
+  @inline(__always)
+  func apply(_ x: Vector) -> (value: Vector, derivative: Vector) {
+    switch self {
+    case .gelu:
+      let normal = normalDistribution(x)
+      return (x * normal.distribution, normal.distribution.addingProduct(x, normal.density))
+    case .relu:
+      // Written so that NaN passes through.
+      let negative = x .< 0
+      let zero = x .== 0
+      return (
+        x.replacing(with: 0, where: negative),
+        Vector(repeating: 1).replacing(with: 0, where: negative).replacing(with: 0, where: zero)
+      )
+    }
+  }
+}
+
+/// Calls `body(offset, lanes)` for vectors of eight over `count` numbers; the last may have fewer lanes.
+@inline(__always)
+private func forEachVector(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) {
+  var offset = 0
+  while offset &+ 8 <= count {
+    body(offset, 8)
+    offset &+= 8
+  }
+  if offset < count { body(offset, count &- offset) }
+}
+
+@inline(__always)
+private func load(_ pointer: UnsafePointer<Float>, lanes: Int) -> Vector {
+  if lanes == 8 { return load(pointer) }
+  var value = Vector(repeating: 0)
+  for lane in 0..<lanes { value[lane] = pointer[lane] }
+  return value
+}
+
+@inline(__always)
+private func store(_ value: Vector, _ pointer: UnsafeMutablePointer<Float>, lanes: Int) {
+  if lanes == 8 { return store(value, pointer) }
+  for lane in 0..<lanes { pointer[lane] = value[lane] }
+}
+
+/// output = f(x + scale·y) in one pass, and the derivative of f there, which the backward pass multiplies with.
+///
+/// - Parameters:
+///   - y: nil stands for zero.
+///   - derivative: nil where no backward pass follows.
+package func activate(
+  _ kind: ActivationKind, _ x: UnsafePointer<Float>, plus y: UnsafePointer<Float>?, scale: Float, count: Int,
+  into output: UnsafeMutablePointer<Float>, derivative: UnsafeMutablePointer<Float>?
+) {
+  @inline(__always) func sweep(_ kind: ActivationKind) {
+    forEachVector(count) { offset, lanes in
+      var value = load(x + offset, lanes: lanes)
+      if let y { value.addProduct(Vector(repeating: scale), load(y + offset, lanes: lanes)) }
+      let result = kind.apply(value)
+      store(result.value, output + offset, lanes: lanes)
+      if let derivative { store(result.derivative, derivative + offset, lanes: lanes) }
+    }
+  }
+  switch kind {
+  case .gelu: sweep(.gelu)
+  case .relu: sweep(.relu)
+  }
+}
+
+/// output = x + scale·y.
+package func add(
+  _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, scale: Float, count: Int,
+  into output: UnsafeMutablePointer<Float>
+) {
+  forEachVector(count) { offset, lanes in
+    let value = load(x + offset, lanes: lanes)
+      .addingProduct(Vector(repeating: scale), load(y + offset, lanes: lanes))
+    store(value, output + offset, lanes: lanes)
+  }
+}
+
+/// output = factor · x, element by element.
+package func multiplyElements(
+  _ x: UnsafePointer<Float>, by factor: UnsafePointer<Float>, count: Int, into output: UnsafeMutablePointer<Float>
+) {
+  forEachVector(count) { offset, lanes in
+    store(load(x + offset, lanes: lanes) * load(factor + offset, lanes: lanes), output + offset, lanes: lanes)
+  }
+}
+
+/// x = scale · x.
+package func rescale(_ x: UnsafeMutablePointer<Float>, by scale: Float, count: Int) {
+  forEachVector(count) { offset, lanes in
+    store(load(x + offset, lanes: lanes) * scale, x + offset, lanes: lanes)
+  }
+}
+
+/// sums `[columns]` += the sum over rows of x `[rows, columns]`.
+package func addColumnSums(
+  _ x: UnsafePointer<Float>, rows: Int, columns: Int, to sums: UnsafeMutablePointer<Float>
+) {
+  var column = 0
+  while column &+ 32 <= columns {
+    var s = (Vector(repeating: 0), Vector(repeating: 0), Vector(repeating: 0), Vector(repeating: 0))
+    var source = x + column
+    for _ in 0..<rows {
+      s.0 += load(source)
+      s.1 += load(source + 8)
+      s.2 += load(source + 16)
+      s.3 += load(source + 24)
+      source += columns
+    }
+    let target = sums + column
+    store(load(target) + s.0, target)
+    store(load(target + 8) + s.1, target + 8)
+    store(load(target + 16) + s.2, target + 16)
+    store(load(target + 24) + s.3, target + 24)
+    column &+= 32
+  }
+  while column < columns {
+    let lanes = min(8, columns &- column)
+    var sum = Vector(repeating: 0)
+    var source = x + column
+    for _ in 0..<rows {
+      sum += load(source, lanes: lanes)
+      source += columns
+    }
+    store(load(sums + column, lanes: lanes) + sum, sums + column, lanes: lanes)
+    column &+= lanes
+  }
+}
+
+/// The sum of squares, in double precision across blocks of 4,096 numbers.
+package func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
+  var total = 0.0
+  var first = 0
+  while first < count {
+    let length = min(4_096, count - first)
+    var sum = Vector(repeating: 0)
+    forEachVector(length) { offset, lanes in
+      let value = load(x + (first &+ offset), lanes: lanes)
+      sum.addProduct(value, value)
+    }
+    total += Double(sum.sum())
+    first += length
+  }
+  return total
+}
