@@ -6,22 +6,26 @@ public enum ActivationKind: String, Sendable, CaseIterable {
   case gelu
   /// max(x, 0)
   case relu
+}
 
+/// The kernel of an activation: value and derivative of eight numbers.
+private protocol ActivationFunction {
+  static func apply(_ x: Vector) -> (value: Vector, derivative: Vector)
+}
+
+private enum GELU: ActivationFunction {
   @inline(__always)
-  func apply(_ x: Vector) -> (value: Vector, derivative: Vector) {
-    switch self {
-    case .gelu:
-      let normal = normalDistribution(x)
-      return (x * normal.distribution, normal.distribution.addingProduct(x, normal.density))
-    case .relu:
-      // Written so that NaN passes through.
-      let negative = x .< 0
-      let zero = x .== 0
-      return (
-        x.replacing(with: 0, where: negative),
-        Vector(repeating: 1).replacing(with: 0, where: negative).replacing(with: 0, where: zero)
-      )
-    }
+  static func apply(_ x: Vector) -> (value: Vector, derivative: Vector) {
+    let normal = normalDistribution(x)
+    return (x * normal.distribution, normal.distribution.addingProduct(x, normal.density))
+  }
+}
+
+private enum ReLU: ActivationFunction {
+  @inline(__always)
+  static func apply(_ x: Vector) -> (value: Vector, derivative: Vector) {
+    // Written so that NaN passes through.
+    (x.replacing(with: 0, where: x .< 0), Vector(repeating: 1).replacing(with: 0, where: x .<= 0))
   }
 }
 
@@ -59,18 +63,23 @@ package func activate(
   _ kind: ActivationKind, _ x: UnsafePointer<Float>, plus y: UnsafePointer<Float>?, scale: Float, count: Int,
   into output: UnsafeMutablePointer<Float>, derivative: UnsafeMutablePointer<Float>?
 ) {
-  @inline(__always) func sweep(_ kind: ActivationKind) {
-    forEachVector(count) { offset, lanes in
-      var value = load(x + offset, lanes: lanes)
-      if let y { value.addProduct(Vector(repeating: scale), load(y + offset, lanes: lanes)) }
-      let result = kind.apply(value)
-      store(result.value, output + offset, lanes: lanes)
-      if let derivative { store(result.derivative, derivative + offset, lanes: lanes) }
-    }
-  }
   switch kind {
-  case .gelu: sweep(.gelu)
-  case .relu: sweep(.relu)
+  case .gelu: sweep(GELU.self, x, y, scale, count, output, derivative)
+  case .relu: sweep(ReLU.self, x, y, scale, count, output, derivative)
+  }
+}
+
+@inline(__always)
+private func sweep<Function: ActivationFunction>(
+  _: Function.Type, _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>?, _ scale: Float, _ count: Int,
+  _ output: UnsafeMutablePointer<Float>, _ derivative: UnsafeMutablePointer<Float>?
+) {
+  forEachVector(count) { offset, lanes in
+    var value = load(x + offset, lanes: lanes)
+    if let y { value.addProduct(Vector(repeating: scale), load(y + offset, lanes: lanes)) }
+    let result = Function.apply(value)
+    store(result.value, output + offset, lanes: lanes)
+    if let derivative { store(result.derivative, derivative + offset, lanes: lanes) }
   }
 }
 

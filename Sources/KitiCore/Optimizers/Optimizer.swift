@@ -1,0 +1,32 @@
+/// A rule that turns averaged gradients into new parameters, over ranges of the flat stores.
+///
+/// One pass reads values, gradients and state, writes values and state, and clears the gradients.
+public protocol Optimizer: AnyObject {
+  /// Named state arrays as long as the store; they go into checkpoints as they are.
+  var state: [(name: String, buffer: AlignedBuffer<Float>)] { get }
+
+  /// - Parameters:
+  ///   - values, gradients: the whole stores; gradients are zero afterwards.
+  ///   - range: which part to update.
+  ///   - learningRate: of this step.
+  ///   - step: 1 for the first update.
+  ///   - gradientScale: multiplies every gradient first (clipping).
+  func update(
+    values: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>, range: Range<Int>,
+    learningRate: Float, step: Int, gradientScale: Float)
+}
+
+/// Calls `body` with the offset of each vector of eight, then of each number left over as a vector of its own lane
+/// count; ranges of the store are whole cache lines, so that only tests see a rest.
+@inline(__always)
+func forEachRow(_ range: Range<Int>, _ vector: (Int) -> Void, _ rest: (Int) -> Void) {
+  var offset = range.lowerBound
+  while offset &+ 8 <= range.upperBound {
+    vector(offset)
+    offset &+= 8
+  }
+  while offset < range.upperBound {
+    rest(offset)
+    offset &+= 1
+  }
+}

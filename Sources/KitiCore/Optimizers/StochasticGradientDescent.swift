@@ -1,0 +1,55 @@
+/// Stochastic gradient descent with momentum, after Nesterov if asked (Sutskever et al. 2013, §2, in the customary form in
+/// which the velocity is a sum of gradients and the learning rate multiplies it).
+public final class StochasticGradientDescent: Optimizer {
+  public let momentum: Float
+  public let nesterov: Bool
+  public let weightDecay: Float
+
+  private let velocity: AlignedBuffer<Float>
+
+  public init(count: Int, momentum: Float = 0, nesterov: Bool = false, weightDecay: Float = 0) {
+    self.momentum = momentum
+    self.nesterov = nesterov
+    self.weightDecay = weightDecay
+    velocity = AlignedBuffer(count: momentum == 0 ? 0 : count)
+  }
+
+  public var state: [(name: String, buffer: AlignedBuffer<Float>)] {
+    momentum == 0 ? [] : [("velocity", velocity)]
+  }
+
+  public func update(
+    values: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>, range: Range<Int>,
+    learningRate: Float, step: Int, gradientScale: Float
+  ) {
+    let (momentum, decay) = (momentum, weightDecay)
+    let u = velocity.pointer
+    if momentum == 0 {
+      forEachRow(range) { at in
+        let value = load(values + at)
+        let gradient = (load(gradients + at) * gradientScale).addingProduct(value, Vector(repeating: decay))
+        store(value - gradient * learningRate, values + at)
+        store(Vector(repeating: 0), gradients + at)
+      } _: { at in
+        values[at] -= learningRate * (gradients[at] * gradientScale + decay * values[at])
+        gradients[at] = 0
+      }
+      return
+    }
+    let look = nesterov
+    forEachRow(range) { at in
+      let value = load(values + at)
+      let gradient = (load(gradients + at) * gradientScale).addingProduct(value, Vector(repeating: decay))
+      let sum = gradient.addingProduct(load(u + at), Vector(repeating: momentum))
+      store(sum, u + at)
+      let direction = look ? gradient.addingProduct(sum, Vector(repeating: momentum)) : sum
+      store(value - direction * learningRate, values + at)
+      store(Vector(repeating: 0), gradients + at)
+    } _: { at in
+      let gradient = gradients[at] * gradientScale + decay * values[at]
+      u[at] = momentum * u[at] + gradient
+      values[at] -= learningRate * (look ? gradient + momentum * u[at] : u[at])
+      gradients[at] = 0
+    }
+  }
+}
