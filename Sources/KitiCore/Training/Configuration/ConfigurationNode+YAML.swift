@@ -20,6 +20,8 @@ extension ConfigurationNode {
         "the aliases (*name) of this text could expand without bound.",
         remedy: "Write the values out instead.")
     }
+    // Editors on Windows put a byte order mark first, which the parser takes for content.
+    let yaml = yaml.unicodeScalars.first == "\u{feff}" ? String(yaml.unicodeScalars.dropFirst()) : yaml
     do {
       let parser = try Parser(yaml: yaml, resolver: .basic, encoding: .utf8)
       guard let root = try parser.singleRoot() else { return nil }
@@ -139,6 +141,10 @@ private func syntaxError(
     return origin(line).error("\(text).", remedy: "Check indentation, brackets and quotes up to this line.")
   }
   switch error {
+  case .scanner(_, let problem, let mark, _) where problem.hasPrefix("Maximum nesting"),
+    .parser(_, let problem, let mark, _) where problem.hasPrefix("Maximum nesting"):
+    return origin(mark.line).error(
+      "sections or lists are nested too deeply.", remedy: "A configuration has few levels.")
   case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _):
     return invalid(problem, line: mark.line, context: context)
   case .composer(_, "but found another document", let mark, _):
@@ -180,8 +186,8 @@ private func duplicateKeyError(
       if name.mark?.line == mark.line, name.mark?.column == mark.column,
         let again = mapping.keys.first(where: { $0.scalar?.string == key }) {
         let line = again.mark?.line ?? mark.line
-        return origin(line).error(
-          "the key '\(path)\(key.excerpt)' is given twice, first in line \(mark.line).", remedy: remedy)
+        let first = line == mark.line ? "" : ", first in line \(mark.line)"
+        return origin(line).error("the key '\(path)\(key.excerpt)' is given twice\(first).", remedy: remedy)
       }
       let inner = name.scalar.map { "\(path)\($0.string.excerpt)." } ?? path
       if let found = find(in: value, path: inner) { return found }

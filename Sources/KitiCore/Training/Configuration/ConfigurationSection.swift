@@ -56,7 +56,8 @@ package struct ConfigurationSection {
       if let kind, !homes.isEmpty {
         if entry.isRemoved { continue }
         throw entry.origin.error(
-          "'\(dotted(entry.key))' belongs to kind \(homes.joined(separator: " and ")), but '\(dotted("kind"))' is \(kind).",
+          "'\(dotted(entry.key))' belongs to kind \(homes.joined(separator: " and ")), "
+            + "but '\(dotted("kind"))' is \(kind).",
           remedy: "Remove the key or change the kind. \(valid)")
       }
       let guess = Spelling.nearest(to: entry.key, in: keys).map { "Did you mean '\($0)'? " } ?? ""

@@ -17,7 +17,7 @@ package enum Spelling {
 
   /// The number of letters to add, drop, change, or swap with their neighbour (optimal string alignment).
   /// O(`a.count` · `b.count`).
-  package static func distance(_ a: [Character], _ b: [Character]) -> Int {
+  private static func distance(_ a: [Character], _ b: [Character]) -> Int {
     var beforeLast: [Int] = []
     var last = Array(0...b.count)
     for i in a.indices {
