@@ -1,0 +1,135 @@
+/// How gradients change the parameters.
+public struct OptimizerConfiguration: Sendable, Equatable {
+  /// The rule of a step, with the values that only it has.
+  public enum Rule: Sendable, Equatable {
+    /// Stochastic gradient descent; weight decay is added to the gradient.
+    case sgd(SGDConfiguration)
+    /// Adam; weight decay is added to the gradient.
+    case adam(AdamConfiguration)
+    /// Adam with weight decay apart from the gradient.
+    case adamw(AdamConfiguration)
+  }
+
+  public var rule: Rule
+  /// The learning rate, before the schedule changes it.
+  public var learningRate: Double
+  public var weightDecay: Double
+  public var schedule: ScheduleConfiguration
+
+  public init(
+    rule: Rule, learningRate: Double, weightDecay: Double = 0, schedule: ScheduleConfiguration = .init()
+  ) {
+    self.rule = rule
+    self.learningRate = learningRate
+    self.weightDecay = weightDecay
+    self.schedule = schedule
+  }
+}
+
+/// The values of stochastic gradient descent.
+public struct SGDConfiguration: Sendable, Equatable {
+  /// From 0 (none) to below 1.
+  public var momentum: Double
+  /// Whether the step looks ahead along the momentum, which must be above 0.
+  public var nesterov: Bool
+
+  public init(momentum: Double = 0, nesterov: Bool = false) {
+    self.momentum = momentum
+    self.nesterov = nesterov
+  }
+}
+
+/// The values of Adam and AdamW.
+public struct AdamConfiguration: Sendable, Equatable {
+  /// Decay of the mean of the gradient, from 0 to below 1.
+  public var beta1: Double
+  /// Decay of the mean of the squared gradient, from 0 to below 1.
+  public var beta2: Double
+  /// What is added to the denominator.
+  public var epsilon: Double
+
+  public init(beta1: Double = 0.9, beta2: Double = 0.999, epsilon: Double = 1e-8) {
+    self.beta1 = beta1
+    self.beta2 = beta2
+    self.epsilon = epsilon
+  }
+}
+
+extension OptimizerConfiguration {
+  private enum Kind: String, CaseIterable {
+    case sgd, adam, adamw
+  }
+
+  package init(_ section: ConfigurationSection) throws {
+    let kind: Kind = try section.required("kind", .choice)
+    let own =
+      switch kind {
+      case .sgd: SGDConfiguration.keys
+      case .adam, .adamw: AdamConfiguration.keys
+      }
+    try section.accept(
+      ["kind", "learningRate", "weightDecay"] + own + ["schedule"], kind: kind.rawValue,
+      others: ["sgd": SGDConfiguration.keys, "adam": AdamConfiguration.keys, "adamw": AdamConfiguration.keys])
+    rule =
+      switch kind {
+      case .sgd: .sgd(try SGDConfiguration(section))
+      case .adam: .adam(try AdamConfiguration(section))
+      case .adamw: .adamw(try AdamConfiguration(section))
+      }
+    learningRate = try section.required("learningRate", .number(.positive))
+    weightDecay = try section.value("weightDecay", .number(.nonNegative), default: 0)
+    let scheduleSection = try section.section("schedule")
+    schedule = try ScheduleConfiguration(scheduleSection)
+    if case .cosine(let minimum) = schedule.shape, minimum > learningRate {
+      throw scheduleSection.impossible(
+        "minimum", "is \(minimum), above '\(section.dotted("learningRate"))', which is \(learningRate)",
+        remedy: "The schedule goes down to its minimum: lower it or raise the learning rate.")
+    }
+  }
+
+  package var node: ConfigurationNode {
+    let (kind, own): (Kind, [(String, ConfigurationNode)]) =
+      switch rule {
+      case .sgd(let values): (.sgd, values.entries)
+      case .adam(let values): (.adam, values.entries)
+      case .adamw(let values): (.adamw, values.entries)
+      }
+    return .section(
+      [
+        ("kind", .text(kind.rawValue)), ("learningRate", .number(learningRate)),
+        ("weightDecay", .number(weightDecay)),
+      ] + own + [("schedule", schedule.node)])
+  }
+}
+
+extension SGDConfiguration {
+  fileprivate static let keys = ["momentum", "nesterov"]
+
+  fileprivate init(_ section: ConfigurationSection) throws {
+    momentum = try section.value("momentum", .number(.zeroToBelowOne), default: 0)
+    nesterov = try section.value("nesterov", .boolean(), default: false)
+    if nesterov, momentum == 0 {
+      throw section.impossible(
+        "nesterov", "is true, but '\(section.dotted("momentum"))' is 0", remedy: "Give a momentum above 0.")
+    }
+  }
+
+  fileprivate var entries: [(String, ConfigurationNode)] {
+    [("momentum", .number(momentum)), ("nesterov", .boolean(nesterov))]
+  }
+}
+
+extension AdamConfiguration {
+  fileprivate static let keys = ["beta1", "beta2", "epsilon"]
+
+  fileprivate init(_ section: ConfigurationSection) throws {
+    let standard = AdamConfiguration()
+    beta1 = try section.value("beta1", .number(.zeroToBelowOne), default: standard.beta1)
+    beta2 = try section.value("beta2", .number(.zeroToBelowOne), default: standard.beta2)
+    epsilon = try section.value("epsilon", .number(.positive), default: standard.epsilon)
+  }
+
+  fileprivate var entries: [(String, ConfigurationNode)] {
+    [("beta1", .number(beta1)), ("beta2", .number(beta2)), ("epsilon", .number(epsilon))]
+  }
+}

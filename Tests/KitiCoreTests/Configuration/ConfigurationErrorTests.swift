@@ -1,0 +1,187 @@
+import Foundation
+import KitiCore
+import XCTest
+
+final class ConfigurationErrorTests: XCTestCase {
+  func testAnUnknownKeyNamesTheNearestValidOne() {
+    XCTAssertEqual(
+      message(spread("width: 32", "widht: 32")),
+      "run.yaml, line 8: unknown key 'model.widht'. Did you mean 'width'? "
+        + "Valid keys here: kind, width, modes, blocks, projection, activation, collision.")
+    XCTAssertEqual(
+      message(spread("learningRate: 1e-3", "learning_rate: 1e-3")),
+      "run.yaml, line 14: unknown key 'optimizer.learning_rate'. Did you mean 'learningRate'? "
+        + "Valid keys here: kind, learningRate, weightDecay, beta1, beta2, epsilon, schedule.")
+  }
+
+  func testAnUnknownKeyNearNoOtherGetsNoGuess() {
+    XCTAssertEqual(
+      message(spread("width: 32", "temperature: 32")),
+      "run.yaml, line 8: unknown key 'model.temperature'. "
+        + "Valid keys here: kind, width, modes, blocks, projection, activation, collision.")
+  }
+
+  func testEverySectionRefusesUnknownKeys() {
+    for section in [
+      "data", "model", "model.collision", "optimizer", "optimizer.schedule", "training", "parallel", "checkpoint",
+    ] {
+      XCTAssertTrue(
+        message(spread, overrides: ["\(section).zzzzz=1"]).hasPrefix(
+          "--set \(section).zzzzz=1: unknown key '\(section).zzzzz'. Valid keys here: "), section)
+    }
+    XCTAssertTrue(message(spread + "\nzzzzz: 1").hasPrefix("run.yaml, line 25: unknown key 'zzzzz'. Valid"))
+  }
+
+  func testAKeyGivenTwiceNamesBothLines() {
+    XCTAssertEqual(
+      message(spread("    scheme: ntc\n", "    scheme: ntc\n    divide: 2\n    scheme: none\n")),
+      "run.yaml, line 12: the key 'model.collision.scheme' is given twice, first in line 10. Keep one of the two."
+    )
+    XCTAssertEqual(
+      message(spread("  width: 32", "  width: 32\n  \"width\": 64")),
+      "run.yaml, line 9: the key 'model.width' is given twice, first in line 8. Keep one of the two.")
+    XCTAssertEqual(
+      message(smallest + "\n\"seed\": 1\n\"seed\": 2"),
+      "run.yaml, line 6: the key 'seed' is given twice in one section. Keep one of the two.")
+  }
+
+  func testAMissingKeyNamesTheLineOfItsSection() {
+    XCTAssertEqual(
+      message(spread("  path: data/burgers.h5\n", "")),
+      "run.yaml, line 3: the required key 'data.path' is missing. Valid: the path of a file.")
+    XCTAssertEqual(
+      message(spread("name: spread\n", "")),
+      "run.yaml, line 1: the required key 'name' is missing. Valid: text of one line.")
+    XCTAssertEqual(
+      message(spread("model:\n  kind: fno1d", "model:\n  kidn: fno1d")),
+      "run.yaml, line 6: the required key 'model.kind' is missing. "
+        + "Is 'model.kidn' a misspelling of it? Valid: fno1d.")
+    XCTAssertEqual(
+      message("name: a"),
+      "run.yaml, line 1: the required key 'data' is missing. Valid: a section of keys and values.")
+  }
+
+  func testAValueOfTheWrongTypeSaysWhatWasFoundAndWhatIsValid() {
+    let whole = "Valid: a whole number from 1 to 2147483647."
+    for (value, found, hint) in [
+      ("wide", "wide", ""), ("20.0", "20.0", "Write 20. "), ("2e1", "2e1", "Write 20. "), ("2.5", "2.5", ""),
+      ("\"20\"", "the text \"20\"", "Remove the quotes. "), ("0", "0", ""), ("-3", "-3", ""),
+      ("[1, 2]", "a list", ""), ("{a: 1}", "a section", ""), ("", "empty", ""), ("true", "true", ""),
+      ("99999999999999999999", "99999999999999999999", ""), ("1_000", "1_000", ""),
+    ] {
+      XCTAssertEqual(
+        message(spread("width: 32", "width: \(value)")),
+        "run.yaml, line 8: 'model.width' is \(found). \(hint)\(whole)")
+    }
+    XCTAssertEqual(
+      message(spread("  width: 32", "  activation: rleu")),
+      "run.yaml, line 8: 'model.activation' is rleu. Did you mean 'relu'? Valid: gelu, relu.")
+    XCTAssertEqual(
+      message(spread("model:\n", "model: fno1d\nmodle:\n")),
+      "run.yaml, line 7: unknown key 'modle'. Did you mean 'model'? "
+        + "Valid keys here: name, seed, data, model, optimizer, training, parallel, checkpoint.")
+    XCTAssertEqual(
+      message("name: a\ndata: burgers"),
+      "run.yaml, line 2: 'data' is burgers. Valid: a section of keys and values (key: value).")
+    XCTAssertEqual(
+      message("- a\n- b"),
+      "run.yaml, line 1: the configuration is a list. Valid: a section of keys and values (key: value).")
+  }
+
+  func testNumbersOutOfRangeAreRefused() {
+    for (override, valid) in [
+      ("optimizer.learningRate=0", "a number above 0"), ("optimizer.learningRate=-1e-3", "a number above 0"),
+      ("optimizer.learningRate=.inf", "a number above 0"), ("optimizer.learningRate=.nan", "a number above 0"),
+      ("optimizer.learningRate=1e999", "a number above 0"), ("optimizer.learningRate=nan", "a number above 0"),
+      ("optimizer.learningRate=1e-3x", "a number above 0"), ("optimizer.weightDecay=-1", "a number, 0 or more"),
+      ("optimizer.beta1=1", "a number from 0 to below 1"), ("optimizer.beta2=-.1", "a number from 0 to below 1"),
+      ("optimizer.epsilon=0", "a number above 0"),
+      ("optimizer.schedule.factor=0", "a number above 0, at most 1"),
+      ("optimizer.schedule.every=0", #"a number of epochs, "10 epochs", "500 steps""#),
+      ("optimizer.schedule.every=2 fortnights", #"a number of epochs, "10 epochs", "500 steps""#),
+      ("model.collision.coefficient=1.01", "a number from 0 to 1"),
+      ("model.collision.coefficient=-0.1", "a number from 0 to 1"),
+      ("model.collision.timeStep=.inf", "a finite number"), ("model.collision.timeStep=-.inf", "a finite number"),
+      ("model.collision.divide=0", "a whole number from 1 to 2147483647"),
+      ("model.collision.lengthScale=0", "rms, unit, a number above 0"),
+      ("model.collision.lengthScale=.inf", "rms, unit, a number above 0"),
+      ("training.epochs=0", "a whole number from 1 to 2147483647"),
+      ("training.clipNorm=0", "a number above 0; null for none"),
+      ("parallel.bucketMiB=0", "a number above 0"), ("checkpoint.keep=0", "a whole number from 1 to 2147483647"),
+      ("checkpoint.every=.nan minutes", #"a number of epochs, "10 epochs", "500 steps", "15 minutes""#),
+      ("seed=-1", "a whole number from 0 to 18446744073709551615"),
+      ("seed=18446744073709551616", "a whole number from 0 to 18446744073709551615"),
+    ] {
+      let parts = override.split(separator: "=")
+      XCTAssertEqual(
+        message(spread, overrides: [override]), "--set \(override): '\(parts[0])' is \(parts[1]). Valid: \(valid).")
+    }
+  }
+
+  func testAScheduleCannotDependOnTheClock() {
+    XCTAssertEqual(
+      message(spread("5 epochs", "5 minutes")),
+      "run.yaml, line 17: 'optimizer.schedule.every' is 5 minutes. This cannot depend on the clock. "
+        + #"Valid: a number of epochs, "10 epochs", "500 steps"."#)
+    XCTAssertEqual(
+      message(spread("10 epochs", "10.0")),
+      "run.yaml, line 24: 'checkpoint.every' is 10.0. Write 10. "
+        + #"Valid: a number of epochs, "10 epochs", "500 steps", "15 minutes"."#)
+  }
+
+  func testAKeyOfAnotherKindSaysWhereItBelongs() {
+    XCTAssertEqual(
+      message(spread("  learningRate: 1e-3", "  momentum: 0.9\n  learningRate: 1e-3")),
+      "run.yaml, line 14: 'optimizer.momentum' belongs to kind sgd, but 'optimizer.kind' is adam. "
+        + "Remove the key or change the kind. "
+        + "Valid keys here: kind, learningRate, weightDecay, beta1, beta2, epsilon, schedule.")
+    XCTAssertEqual(
+      message(spread("kind: adam\n", "kind: sgd\n  beta1: 0.8\n")),
+      "run.yaml, line 14: 'optimizer.beta1' belongs to kind adam and adamw, but 'optimizer.kind' is sgd. "
+        + "Remove the key or change the kind. "
+        + "Valid keys here: kind, learningRate, weightDecay, momentum, nesterov, schedule.")
+    XCTAssertEqual(
+      message(spread("kind: step", "kind: cosine")),
+      "run.yaml, line 17: 'optimizer.schedule.every' belongs to kind step, but 'optimizer.schedule.kind' is cosine. "
+        + "Remove the key or change the kind. Valid keys here: kind, minimum, warmup.")
+  }
+
+  func testImpossibleCombinationsAreRefused() {
+    XCTAssertEqual(
+      message(spread("kind: adam\n", "kind: sgd\n  nesterov: true\n")),
+      "run.yaml, line 14: 'optimizer.nesterov' is true, but 'optimizer.momentum' is 0. Give a momentum above 0.")
+    XCTAssertEqual(
+      message(spread("  batch: 10", "  batch: 10\n  globalBatch: 40")),
+      "run.yaml, line 21: 'training.globalBatch' is given together with 'training.batch'. "
+        + "Keep one of the two (--set training.batch=null takes a key away).")
+    XCTAssertEqual(
+      message(spread("  batch: 10\n", "")),
+      "run.yaml, line 18: the required key 'training.batch' is missing. "
+        + "Valid: 'batch', samples per rank, or 'globalBatch', samples over all ranks.")
+    XCTAssertEqual(
+      message(spread("  batch: 10", "  globalBatch: 10\n  accumulation: 4")),
+      "run.yaml, line 20: 'training.globalBatch' is 10, which 'training.accumulation' (4) does not divide. "
+        + "The global batch counts the samples of all accumulated batches: change one of the two.")
+    XCTAssertEqual(
+      message(smallest, overrides: ["optimizer.schedule={kind: cosine, minimum: 0.1}"]),
+      "--set optimizer.schedule={kind: cosine, minimum: 0.1}: 'optimizer.schedule.minimum' is 0.1, "
+        + "above 'optimizer.learningRate', which is 0.001. "
+        + "The schedule goes down to its minimum: lower it or raise the learning rate.")
+    XCTAssertEqual(
+      message(spread("    every: 5 epochs\n", "")),
+      "run.yaml, line 15: the required key 'optimizer.schedule.every' is missing. "
+        + #"Valid: a number of epochs, "10 epochs", "500 steps"."#)
+  }
+
+  func testValuesWithoutCodeBehindThemAreRefused() {
+    for (override, valid) in [
+      ("parallel.compression=fp16", "none"), ("parallel.shardOptimizer=true", "false"),
+      ("parallel.reduction=ordered", "fast"), ("training.syncBatchNorm=true", "false"),
+      ("model.collision.scheme=dense", "none, ntc"), ("data.kind=darcy", "burgers"), ("model.kind=resnet", "fno1d"),
+    ] {
+      let parts = override.split(separator: "=")
+      XCTAssertEqual(
+        message(spread, overrides: [override]), "--set \(override): '\(parts[0])' is \(parts[1]). Valid: \(valid).")
+    }
+  }
+}
