@@ -192,7 +192,8 @@ public final class CollisionResidual: @unchecked Sendable {
     let length: Float =
       switch options.lengthScale {
       case .rms: Float((squares / Double(pairs)).squareRoot())
-      case .fixed(let value): value
+      case .unit: 1
+      case .value(let value): Float(value)
       }
     // All particles in one place: r/ℓ is 0 for every pair.
     let inverse = length > 0 ? 1 / length : 0
@@ -201,7 +202,7 @@ public final class CollisionResidual: @unchecked Sendable {
       store(exponential(load(distances.pointer + pair) * -inverse), distances.pointer + pair)
       pair &+= 8
     }
-    return fastest > 0 ? options.coefficient / fastest : 0
+    return fastest > 0 ? Float(options.coefficient) / fastest : 0
   }
 
   private func scatter(_ record: PairRecord, normal: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>) {

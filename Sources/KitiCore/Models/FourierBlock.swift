@@ -13,6 +13,7 @@ final class FourierBlock {
   private let width: Int
   private let position: AlignedBuffer<Float>
   private let velocity: AlignedBuffer<Float>
+  private let timeStep: Float
 
   init(
     _ path: String, points: Int, width: Int, modes: Int, activation kind: ActivationKind?, particles: ParticleLayout,
@@ -20,6 +21,7 @@ final class FourierBlock {
   ) {
     self.points = points
     self.width = width
+    timeStep = Float(options.timeStep)
     spectral = SpectralConvolution1D(
       "\(path)/spectral", inputShape: [points, width], outputs: width, modes: modes, capacity: capacity)
     pointwise = Linear("\(path)/pointwise", inputShape: [points, width], outputs: width)
@@ -48,7 +50,6 @@ final class FourierBlock {
       pointwise.forward(input + sample * size, into: p, samples: 0..<1, pass: pass)
       collision.collide(sample: sample, position: p, velocity: v, pass: pass)
       let target = output + sample * size
-      let timeStep = collision.options.timeStep
       if let activation {
         activation.forward(sample, p, plus: v, scale: timeStep, into: target, isTraining: pass.isTraining)
       } else {
@@ -72,7 +73,7 @@ final class FourierBlock {
         g.update(from: target, count: size)
       }
       pointwise.backward(input + sample * size, outputGradient: g, into: target, samples: 0..<1, prepared: true)
-      if collision.options.timeStep != 1 { rescale(g, by: collision.options.timeStep, count: size) }
+      if timeStep != 1 { rescale(g, by: timeStep, count: size) }
       collision.collideBackward(sample: sample, velocityGradient: g, pass: pass)
       spectral.analyzeGradient(sample, g)
     }
