@@ -2,8 +2,8 @@
 // errors are relative to the exact result and include rounding.
 
 /// eʳ for |r| ≤ ½ ln 2.
-@inline(__always)
-private func exponentialPolynomial(_ r: Vector) -> Vector {
+@_transparent
+func exponentialPolynomial(_ r: Vector) -> Vector {
   var p = Vector(repeating: 0.001_383_683_58)
   p = Vector(repeating: 0.008_374_822_08).addingProduct(p, r)
   p = Vector(repeating: 0.041_668_226_1).addingProduct(p, r)
@@ -73,7 +73,7 @@ func sineCosine(turns t: Vector) -> (Vector, Vector) {
 }
 
 /// eˣ for x ≤ 0, error 2e-7; e⁻⁸⁷ (1.6e-38) below −87. NaN gives e⁻⁸⁷.
-@inline(__always)
+@_transparent
 func exponentialOfNegative(_ x: Vector) -> Vector {
   let magic = Vector(repeating: 12_582_912)
   let clamped = Vector(repeating: -87).replacing(with: x, where: x .> Vector(repeating: -87))
@@ -91,7 +91,7 @@ func exponentialOfNegative(_ x: Vector) -> Vector {
 /// x > −5, absolute error 2e-7 everywhere; relative error of φ 1e-6.
 ///
 /// erfc(z) = t·P(t)·exp(−z²) with t = 1/(1 + 0.42 z), z = |x|/√2, so that one exponential serves both.
-@inline(__always)
+@_transparent
 func normalDistribution(_ x: Vector) -> (distribution: Vector, density: Vector) {
   let magnitude = unsafeBitCast(unsafeBitCast(x, to: VectorWord.self) & 0x7FFF_FFFF, to: Vector.self)
   let e = exponentialOfNegative(x * x * -0.5)
