@@ -134,11 +134,12 @@ public final class HDF5File: @unchecked Sendable {
     H5Pclose(creation)
     userBlockBytes = Int(bytes)
     guard status >= 0 else { throw .ofLibrary(path, nil, "the file's properties could not be read.") }
+    if parallel != nil { ForgottenFiles.add(id) }
   }
 
   deinit {
     // Closing a parallel file is collective, and nothing makes ranks drop their last reference together: there
-    // `close` is the only way. The library's own shutdown in `MPI_Finalize` catches files that were forgotten.
+    // `close` is the only way, short of the end of MPI.
     HDF5Library.lockedQuietly {
       if !isClosed && parallel == nil { H5Fclose(id) }
     }
@@ -160,11 +161,13 @@ public final class HDF5File: @unchecked Sendable {
 
   /// Completes the file and closes it, with all groups and data sets in it. A second call does nothing.
   ///
-  /// Collective in parallel files, which are only ever closed by this call.
+  /// Collective in parallel files, which are only ever closed by this call, or by `MPI_Finalize` if all ranks
+  /// forgot it.
   public func close() throws(HDF5Error) {
     try HDF5Library.locked { () throws(HDF5Error) in
       guard !isClosed else { return }
       isClosed = true
+      if parallel != nil { ForgottenFiles.remove(id) }
       let status = H5Fclose(id)
       let error = status < 0 ? HDF5Error.ofLibrary(path, nil, "closing the file failed: it may be incomplete.") : nil
       parallel?.free()

@@ -295,4 +295,10 @@ final class ParallelTests: ParallelTestCase {
     XCTAssertEqual(try alone.root.dataSet("b").read(Int.self), [9])
     try alone.close()
   }
+
+  /// What is checked comes after the last test: the ranks must end MPI without a crash.
+  func testAForgottenParallelFileDoesNotCrashTheEndOfMPI() throws {
+    let file = try create()
+    try file.root.createDataSet("a", of: Int.self, shape: [2]).write([1, 2], transfer: .collective)
+  }
 }

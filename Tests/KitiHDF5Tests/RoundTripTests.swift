@@ -5,7 +5,7 @@ import XCTest
 final class RoundTripTests: FileTestCase {
   private func roundTrip<Element: HDF5Element & Equatable>(_ values: [Element]) throws {
     let name = Element.elementKind.description
-    let path = try makeFile("\(name).h5") { root in
+    let path = try makeFile("\(Element.self).h5") { root in
       try root.createDataSet("values", of: Element.self, shape: [values.count]).write(values)
     }
     let file = try HDF5File.open(path)
