@@ -2,23 +2,31 @@ import Foundation
 
 /// One line of `metrics.jsonl`: keys in the order in which they are set.
 public struct MetricsLine: Sendable {
-  private var fields: [String] = []
+  private var fields: [(key: String, json: String)] = []
 
   public init(kind: String) { set("kind", kind) }
 
-  public mutating func set(_ key: String, _ value: String) { fields.append("\"\(key)\":\(Self.quoted(value))") }
-  public mutating func set(_ key: String, _ value: Int) { fields.append("\"\(key)\":\(value)") }
+  public mutating func set(_ key: String, _ value: String) { fields.append((key, Self.quoted(value))) }
+  public mutating func set(_ key: String, _ value: Int) { fields.append((key, "\(value)")) }
 
   /// JSON has no NaN and no infinity: they become null.
   public mutating func set(_ key: String, _ value: Double) {
-    fields.append("\"\(key)\":\(value.isFinite ? "\(value)" : "null")")
+    fields.append((key, value.isFinite ? "\(value)" : "null"))
   }
 
   public mutating func set(_ key: String, _ values: [String]) {
-    fields.append("\"\(key)\":[\(values.map(Self.quoted).joined(separator: ","))]")
+    fields.append((key, "[\(values.map(Self.quoted).joined(separator: ","))]"))
   }
 
-  public var text: String { "{\(fields.joined(separator: ","))}" }
+  /// One line of JSON.
+  public var json: String { "{" + fields.map { "\(Self.quoted($0.key)):\($0.json)" }.joined(separator: ",") + "}" }
+
+  /// Keys and values for people, a line each.
+  public var table: String {
+    let width = fields.map(\.key.count).max() ?? 0
+    return fields.map { $0.key + String(repeating: " ", count: width + 2 - $0.key.count) + $0.json }
+      .joined(separator: "\n")
+  }
 
   private static func quoted(_ text: String) -> String {
     var result = "\""
@@ -68,7 +76,7 @@ public final class MetricsLog {
   }
 
   public func write(_ line: MetricsLine) throws {
-    do { try handle.write(contentsOf: Data((line.text + "\n").utf8)) } catch {
+    do { try handle.write(contentsOf: Data((line.json + "\n").utf8)) } catch {
       throw MetricsLog.failure(path, error)
     }
   }
