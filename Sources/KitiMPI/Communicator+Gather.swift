@@ -164,8 +164,7 @@ extension Communicator {
     guard count.isMultiple(of: size) else {
       throw MPIError(
         invalid: .count, in: operation,
-        "\(what) holds \(count) elements, which cannot be divided into one equal block for each of \(size) ranks"
-      )
+        "\(what) holds \(count) elements, which is not one equal block for each of \(size) ranks")
     }
   }
 }

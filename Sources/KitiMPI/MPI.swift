@@ -56,8 +56,7 @@ public enum MPI {
       throw MPIError(
         invalid: .other, in: "MPI_Init_thread",
         "thread level '\(threadLevel)' was asked for and the library provides '\(providedThreadLevel)': "
-          + "ask for less, start MPI with the higher level first, or use an MPI library built with thread support"
-      )
+          + "ask for less, start MPI with the higher level first, or use a library built with thread support")
     }
   }
 

@@ -39,7 +39,8 @@ extension RequestSet {
       operation.handle, communicator)
   }
 
-  /// Starts completing on every rank a buffer of `size` blocks of which each rank has filled its own, block `rank`.
+  /// Starts completing on every rank a buffer of `size` blocks of which each rank has filled its own,
+  /// block `rank`.
   ///
   /// - Parameter buffer: as many elements on every rank, a multiple of `size`.
   @inlinable

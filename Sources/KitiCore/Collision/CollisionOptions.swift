@@ -12,8 +12,10 @@ public struct CollisionOptions: Sendable, Equatable {
   public enum LengthScale: Sendable, Equatable {
     /// The root mean square of r over the candidate pairs of the sample.
     case rms
-    /// In the units of the positions; 1 is the published form.
-    case fixed(Float)
+    /// 1, as published.
+    case unit
+    /// In the units of the positions.
+    case value(Double)
   }
 
   /// Whose random stream a collision draws from.
@@ -26,13 +28,13 @@ public struct CollisionOptions: Sendable, Equatable {
 
   public var scheme: Scheme
   /// Acceptance of a pair at the largest relative speed and no distance, in [0, 1].
-  public var coefficient: Float
+  public var coefficient: Double
   public var lengthScale: LengthScale
-  public var timeStep: Float
+  public var timeStep: Double
   public var streams: Streams
 
   public init(
-    scheme: Scheme = .ntc, coefficient: Float = 0.5, lengthScale: LengthScale = .rms, timeStep: Float = 1,
+    scheme: Scheme = .ntc, coefficient: Double = 0.5, lengthScale: LengthScale = .rms, timeStep: Double = 1,
     streams: Streams = .rank
   ) {
     self.scheme = scheme

@@ -53,7 +53,7 @@ public final class CollisionResidual: @unchecked Sendable {
     vectors = AlignedBuffer(count: capacity * pairs * 2 * layout.dimensions)
     order = AlignedBuffer(count: isActive ? layout.count : 0)
     words = AlignedBuffer(count: isActive ? layout.count : 0)
-    let padded = (pairs + 7) / 8 * 8
+    let padded = (pairs + 15) / 16 * 16
     distances = AlignedBuffer(count: padded)
     speeds = AlignedBuffer(count: padded)
     uniforms = AlignedBuffer(count: padded)
@@ -162,12 +162,12 @@ public final class CollisionResidual: @unchecked Sendable {
         let (xi, xj) = (position + (first &+ offset), position + (second &+ offset))
         let (vi, vj) = (velocity + (first &+ offset), velocity + (second &+ offset))
         var c = 0
-        while c &+ 8 <= layout.pieceLength {
+        while c &+ width <= layout.pieceLength {
           let dx = load(xi + c) - load(xj + c)
           let dv = load(vi + c) - load(vj + c)
           r.addProduct(dx, dx)
           s.addProduct(dv, dv)
-          c &+= 8
+          c &+= width
         }
         while c < layout.pieceLength {
           rTail.addProduct(xi[c] - xj[c], xi[c] - xj[c])
@@ -192,16 +192,17 @@ public final class CollisionResidual: @unchecked Sendable {
     let length: Float =
       switch options.lengthScale {
       case .rms: Float((squares / Double(pairs)).squareRoot())
-      case .fixed(let value): value
+      case .unit: 1
+      case .value(let value): Float(value)
       }
     // All particles in one place: r/ℓ is 0 for every pair.
     let inverse = length > 0 ? 1 / length : 0
     var pair = 0
     while pair < pairs {
       store(exponential(load(distances.pointer + pair) * -inverse), distances.pointer + pair)
-      pair &+= 8
+      pair &+= width
     }
-    return fastest > 0 ? options.coefficient / fastest : 0
+    return fastest > 0 ? Float(options.coefficient) / fastest : 0
   }
 
   private func scatter(_ record: PairRecord, normal: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>) {
@@ -214,13 +215,13 @@ public final class CollisionResidual: @unchecked Sendable {
       let g = normal + piece &* layout.pieceLength
       let w = difference + piece &* layout.pieceLength
       var c = 0
-      while c &+ 8 <= layout.pieceLength {
+      while c &+ width <= layout.pieceLength {
         let (a, b, direction) = (load(vi + c), load(vj + c), load(g + c))
         let centre = (a + b) * 0.5
         store(a - b, w + c)
         store(centre.addingProduct(direction, Vector(repeating: reach)), vi + c)
         store(centre.addingProduct(direction, Vector(repeating: -reach)), vj + c)
-        c &+= 8
+        c &+= width
       }
       while c < layout.pieceLength {
         let (a, b) = (vi[c], vj[c])
@@ -246,9 +247,9 @@ public final class CollisionResidual: @unchecked Sendable {
       let (gi, gj) = (first + piece &* layout.pieceStride, second + piece &* layout.pieceStride)
       let g = normal + piece &* layout.pieceLength
       var c = 0
-      while c &+ 8 <= layout.pieceLength {
+      while c &+ width <= layout.pieceLength {
         lanes.addProduct(load(gi + c) - load(gj + c), load(g + c))
-        c &+= 8
+        c &+= width
       }
       while c < layout.pieceLength {
         along.addProduct(gi[c] - gj[c], g[c])
@@ -261,12 +262,12 @@ public final class CollisionResidual: @unchecked Sendable {
       let (gi, gj) = (first + piece &* layout.pieceStride, second + piece &* layout.pieceStride)
       let w = difference + piece &* layout.pieceLength
       var c = 0
-      while c &+ 8 <= layout.pieceLength {
+      while c &+ width <= layout.pieceLength {
         let mean = (load(gi + c) + load(gj + c)) * 0.5
         let relative = load(w + c)
         store(mean.addingProduct(relative, Vector(repeating: factor)), gi + c)
         store(mean.addingProduct(relative, Vector(repeating: -factor)), gj + c)
-        c &+= 8
+        c &+= width
       }
       while c < layout.pieceLength {
         let mean = (gi[c] + gj[c]) * 0.5

@@ -44,7 +44,7 @@ public final class Linear: Layer {
       transpose(inputs, outputs, weight.values, into: transposedWeight.pointer)
       multiply(
         rows, outputs, inputs, Matrix(source, rowStride: inputs),
-        Matrix(transposedWeight.pointer, rowStride: inputs).transposed, into: target, rowStride: outputs,
+        transposed.transposed, into: target, rowStride: outputs,
         start: .bias(bias.values))
     } else {
       multiply(
@@ -65,6 +65,9 @@ public final class Linear: Layer {
   package func prepareBackward() {
     transpose(inputs, outputs, weight.values, into: transposedWeight.pointer)
   }
+
+  /// The weight transposed, `[out, in]`, as `prepareBackward` left it.
+  package var transposed: Matrix { Matrix(transposedWeight.pointer, rowStride: inputs) }
 
   package func backward(
     _ input: UnsafePointer<Float>, outputGradient: UnsafePointer<Float>,
@@ -91,7 +94,7 @@ public final class Linear: Layer {
     }
     guard let inputGradient else { return }
     multiply(
-      rows, inputs, outputs, Matrix(gradient, rowStride: outputs), Matrix(transposedWeight.pointer, rowStride: inputs),
+      rows, inputs, outputs, Matrix(gradient, rowStride: outputs), transposed,
       into: inputGradient + samples.lowerBound * places * inputs, rowStride: inputs)
   }
 }

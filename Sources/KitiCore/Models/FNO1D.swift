@@ -31,13 +31,13 @@ public final class FNO1D: Model {
   public var inputShape: [Int] { [shape.points, 1] }
   public var outputShape: [Int] { [shape.points, 1] }
 
-  private let lift: Linear
+  private let lifted: LiftedFourierBlock
+  /// All blocks; the first belongs to `lifted`.
   private let blocks: [FourierBlock]
   private let hidden: Linear
   private let hiddenActivation: Activation
   private let output: Linear
-  private let gridInput: AlignedBuffer<Float>
-  /// Input of block l at index l, and the last block's output.
+  /// Output of block l at index l.
   private let states: [AlignedBuffer<Float>]
   private let hiddenValues: AlignedBuffer<Float>
   /// One sample of the hidden layer before its activation; in the backward pass, of its gradient.
@@ -58,7 +58,6 @@ public final class FNO1D: Model {
     self.shape = shape
     self.capacity = capacity
     let (points, width) = (shape.points, shape.width)
-    lift = Linear("lift", inputShape: [points, 2], outputs: width)
     var blocks: [FourierBlock] = []
     for index in 0..<shape.blocks {
       let path = "blocks/\(index)"
@@ -73,20 +72,21 @@ public final class FNO1D: Model {
           index: index, capacity: capacity))
     }
     self.blocks = blocks
+    lifted = LiftedFourierBlock(
+      lift: Linear("lift", inputShape: [points, 2], outputs: width), block: blocks[0], points: points, width: width,
+      modes: shape.modes, capacity: capacity)
     hidden = Linear("projection/0", inputShape: [points, width], outputs: shape.projection)
     hiddenActivation = Activation(shape.activation, shape: [points, shape.projection], capacity: capacity)
     output = Linear("projection/1", inputShape: [points, shape.projection], outputs: 1)
-    gridInput = AlignedBuffer(count: capacity * points * 2)
-    states = (0...shape.blocks).map { _ in AlignedBuffer(count: capacity * points * width) }
+    states = (0..<shape.blocks).map { _ in AlignedBuffer(count: capacity * points * width) }
     hiddenValues = AlignedBuffer(count: capacity * points * shape.projection)
     hiddenWorkspace = AlignedBuffer(count: points * shape.projection)
     prediction = AlignedBuffer(count: capacity * points)
     gradient = AlignedBuffer(count: capacity * points * width)
-    for row in 0..<capacity * points { gridInput.pointer[2 * row + 1] = Float(row % points) / Float(points) }
   }
 
   public var parameters: [Parameter] {
-    lift.parameters + blocks.flatMap(\.parameters) + hidden.parameters + output.parameters
+    lifted.lift.parameters + blocks.flatMap(\.parameters) + hidden.parameters + output.parameters
   }
 
   public var collisions: [CollisionResidual] {
@@ -94,7 +94,7 @@ public final class FNO1D: Model {
   }
 
   public var summary: [LayerSummary] {
-    var lines = [LayerSummary("lift", lift)]
+    var lines = [LayerSummary("lift", lifted.lift)]
     for (index, block) in blocks.enumerated() {
       lines.append(LayerSummary("blocks/\(index)/spectral", block.spectral))
       lines.append(LayerSummary("blocks/\(index)/pointwise", block.pointwise))
@@ -107,28 +107,28 @@ public final class FNO1D: Model {
   }
 
   public var workspaceBytes: Int {
-    let buffers = states + [gridInput, hiddenValues, hiddenWorkspace, prediction, gradient]
+    let buffers = states + [hiddenValues, hiddenWorkspace, prediction, gradient]
     let activations = (shape.blocks - 1) * shape.width + shape.projection
     let spectra = 4 * shape.blocks * shape.modes * shape.width
-    return buffers.reduce(0) { $0 + $1.byteCount } + blocks.reduce(0) { $0 + $1.workspaceBytes }
+    return buffers.reduce(0) { $0 + $1.byteCount } + lifted.workspaceBytes + blocks.dropFirst().reduce(0) { $0 + $1.workspaceBytes }
       + 4 * capacity * (activations * shape.points + spectra)
   }
 
   public func forward(_ input: UnsafePointer<Float>, batch: Int, pass: Pass) -> UnsafePointer<Float> {
-    let (points, hiddenSize) = (shape.points, shape.points * shape.projection)
-    for row in 0..<batch * points { gridInput.pointer[2 &* row] = input[row] }
-    lift.forward(gridInput.pointer, into: states[0].pointer, samples: 0..<batch, pass: pass)
-    for (index, block) in blocks.enumerated() {
-      block.forward(states[index].pointer, into: states[index + 1].pointer, batch: batch, pass: pass)
-    }
-    let last = states[shape.blocks].pointer
-    for sample in 0..<batch {
-      let values = hiddenValues.pointer + sample * hiddenSize
-      hidden.forward(
-        last + sample * points * shape.width, into: hiddenWorkspace.pointer, samples: 0..<1, pass: pass)
-      hiddenActivation.forward(
-        sample, hiddenWorkspace.pointer, plus: nil, scale: 0, into: values, isTraining: pass.isTraining)
-      output.forward(values, into: prediction.pointer + sample * points, samples: 0..<1, pass: pass)
+    let (points, size) = (shape.points, shape.points * shape.width)
+    lifted.prepare()
+    for sample in 0..<batch { lifted.begin(sample, input + sample * points) }
+    for index in blocks.indices {
+      blocks[index].mix(batch: batch)
+      for sample in 0..<batch {
+        let next = states[index].pointer + sample * size
+        if index == 0 {
+          lifted.finish(sample, into: next, pass: pass)
+        } else {
+          blocks[index].finish(sample, states[index - 1].pointer + sample * size, into: next, pass: pass)
+        }
+        if index + 1 < blocks.count { blocks[index + 1].begin(sample, next) } else { project(sample, next, pass) }
+      }
     }
     return UnsafePointer(prediction.pointer)
   }
@@ -136,26 +136,61 @@ public final class FNO1D: Model {
   public func backward(
     outputGradient: UnsafeMutablePointer<Float>, batch: Int, pass: Pass, observer: (any GradientObserver)?
   ) {
-    let (points, size, hiddenSize) = (shape.points, shape.points * shape.width, shape.points * shape.projection)
-    let last = states[shape.blocks].pointer
-    let g = hiddenWorkspace.pointer
+    let (points, size) = (shape.points, shape.points * shape.width)
     hidden.prepareBackward()
     output.prepareBackward()
+    lifted.prepareBackward()
+    for block in blocks.dropFirst() { block.prepareBackward() }
     for sample in 0..<batch {
-      output.backward(
-        hiddenValues.pointer + sample * hiddenSize, outputGradient: outputGradient + sample * points, into: g,
-        samples: 0..<1, prepared: true)
-      hiddenActivation.backward(sample, outputGradient: g, into: g)
-      hidden.backward(
-        last + sample * size, outputGradient: g, into: gradient.pointer + sample * size, samples: 0..<1, prepared: true)
+      projectBackward(sample, outputGradient + sample * points)
+      beginBackward(blocks.count - 1, sample, pass)
     }
     announce(hidden.weight, to: observer)
     for index in blocks.indices.reversed() {
-      blocks[index].backward(states[index].pointer, gradient: gradient.pointer, batch: batch, pass: pass)
+      blocks[index].mixBackward(batch: batch)
       announce(blocks[index].spectral.weight, to: observer)
+      for sample in 0..<batch {
+        if index > 0 {
+          blocks[index].finishBackward(sample, gradient: gradient.pointer + sample * size)
+          beginBackward(index - 1, sample, pass)
+        } else {
+          lifted.finishBackward(sample)
+        }
+      }
     }
-    lift.backward(gridInput.pointer, outputGradient: gradient.pointer, into: nil, samples: 0..<batch, pass: pass)
-    announce(lift.weight, to: observer)
+    lifted.endBackward()
+    announce(lifted.lift.weight, to: observer)
+  }
+
+  private func beginBackward(_ index: Int, _ sample: Int, _ pass: Pass) {
+    let offset = sample * shape.points * shape.width
+    if index == 0 {
+      lifted.beginBackward(sample, gradient: gradient.pointer + offset, pass: pass)
+    } else {
+      blocks[index].beginBackward(
+        sample, states[index - 1].pointer + offset, gradient: gradient.pointer + offset, pass: pass)
+    }
+  }
+
+  /// The two layers behind the blocks, for one sample of the last block's output.
+  private func project(_ sample: Int, _ state: UnsafePointer<Float>, _ pass: Pass) {
+    let values = hiddenValues.pointer + sample * shape.points * shape.projection
+    hidden.forward(state, into: hiddenWorkspace.pointer, samples: 0..<1, pass: pass)
+    hiddenActivation.forward(
+      sample, hiddenWorkspace.pointer, plus: nil, scale: 0, into: values, isTraining: pass.isTraining)
+    output.forward(values, into: prediction.pointer + sample * shape.points, samples: 0..<1, pass: pass)
+  }
+
+  private func projectBackward(_ sample: Int, _ outputGradient: UnsafePointer<Float>) {
+    let g = hiddenWorkspace.pointer
+    let offset = sample * shape.points * shape.width
+    output.backward(
+      hiddenValues.pointer + sample * shape.points * shape.projection, outputGradient: outputGradient, into: g,
+      samples: 0..<1, prepared: true)
+    hiddenActivation.backward(sample, outputGradient: g, into: g)
+    hidden.backward(
+      states[blocks.count - 1].pointer + offset, outputGradient: g, into: gradient.pointer + offset, samples: 0..<1,
+      prepared: true)
   }
 
   /// The store is laid out in reverse: everything up to the end of this parameter is done.

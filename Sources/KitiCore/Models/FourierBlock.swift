@@ -11,8 +11,9 @@ final class FourierBlock {
 
   private let points: Int
   private let width: Int
-  private let position: AlignedBuffer<Float>
+  let position: AlignedBuffer<Float>
   private let velocity: AlignedBuffer<Float>
+  private let timeStep: Float
 
   init(
     _ path: String, points: Int, width: Int, modes: Int, activation kind: ActivationKind?, particles: ParticleLayout,
@@ -20,6 +21,7 @@ final class FourierBlock {
   ) {
     self.points = points
     self.width = width
+    timeStep = Float(options.timeStep)
     spectral = SpectralConvolution1D(
       "\(path)/spectral", inputShape: [points, width], outputs: width, modes: modes, capacity: capacity)
     pointwise = Linear("\(path)/pointwise", inputShape: [points, width], outputs: width)
@@ -36,49 +38,69 @@ final class FourierBlock {
     collision.workspaceBytes + position.byteCount + velocity.byteCount
   }
 
-  func forward(
-    _ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, batch: Int, pass: Pass
-  ) {
-    let size = points * width
+  // A batch goes through a block sample by sample, then mode by mode, then sample by sample: the steps are separate so that
+  // the model can end one block and begin the next on a sample while it is in the cache.
+
+  /// Forward step 1: the spectrum of one sample of the input.
+  func begin(_ sample: Int, _ input: UnsafePointer<Float>) { spectral.analyze(sample, input) }
+
+  /// Forward step 2: mixes the channels of each mode, for the whole batch.
+  func mix(batch: Int) { spectral.mix(0..<batch) }
+
+  /// Forward step 3: one sample of the output. The pointers are to this sample.
+  func finish(_ sample: Int, _ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, pass: Pass) {
+    pointwise.forward(input, into: position.pointer, samples: 0..<1, pass: pass)
+    move(sample, into: output, pass: pass)
+  }
+
+  /// The second half of step 3: velocities, collisions and the move, with the positions in their workspace.
+  func move(_ sample: Int, into output: UnsafeMutablePointer<Float>, pass: Pass) {
     let (p, v) = (position.pointer, velocity.pointer)
-    for sample in 0..<batch { spectral.analyze(sample, input + sample * size) }
-    spectral.mix(0..<batch)
-    for sample in 0..<batch {
-      spectral.synthesize(sample, into: v)
-      pointwise.forward(input + sample * size, into: p, samples: 0..<1, pass: pass)
-      collision.collide(sample: sample, position: p, velocity: v, pass: pass)
-      let target = output + sample * size
-      let timeStep = collision.options.timeStep
-      if let activation {
-        activation.forward(sample, p, plus: v, scale: timeStep, into: target, isTraining: pass.isTraining)
-      } else {
-        add(p, v, scale: timeStep, count: size, into: target)
-      }
+    spectral.synthesize(sample, into: v)
+    collision.collide(sample: sample, position: p, velocity: v, pass: pass)
+    if let activation {
+      activation.forward(sample, p, plus: v, scale: timeStep, into: output, isTraining: pass.isTraining)
+    } else {
+      add(p, v, scale: timeStep, count: points * width, into: output)
     }
   }
 
-  /// - Parameter gradient: of the output on entry, of the input on return.
-  func backward(
-    _ input: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, batch: Int, pass: Pass
+  /// Backward step 0, once for the batch.
+  func prepareBackward() { pointwise.prepareBackward() }
+
+  /// Backward step 1: all but the spectral part of the input's gradient, in place of the output's.
+  func beginBackward(
+    _ sample: Int, _ input: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, pass: Pass
   ) {
-    let size = points * width
+    let g = positionGradient(sample, of: gradient)
+    pointwise.backward(input, outputGradient: g, into: gradient, samples: 0..<1, prepared: true)
+    moveBackward(sample, pass: pass)
+  }
+
+  /// The gradient with respect to the positions, in the workspace where `moveBackward` expects it.
+  func positionGradient(_ sample: Int, of gradient: UnsafePointer<Float>) -> UnsafePointer<Float> {
+    if let activation {
+      activation.backward(sample, outputGradient: gradient, into: velocity.pointer)
+    } else {
+      velocity.pointer.update(from: gradient, count: points * width)
+    }
+    return UnsafePointer(velocity.pointer)
+  }
+
+  /// From the gradient of the positions to that of the output spectrum.
+  func moveBackward(_ sample: Int, pass: Pass) {
     let g = velocity.pointer
-    pointwise.prepareBackward()
-    for sample in 0..<batch {
-      let target = gradient + sample * size
-      if let activation {
-        activation.backward(sample, outputGradient: target, into: g)
-      } else {
-        g.update(from: target, count: size)
-      }
-      pointwise.backward(input + sample * size, outputGradient: g, into: target, samples: 0..<1, prepared: true)
-      if collision.options.timeStep != 1 { rescale(g, by: collision.options.timeStep, count: size) }
-      collision.collideBackward(sample: sample, velocityGradient: g, pass: pass)
-      spectral.analyzeGradient(sample, g)
-    }
-    spectral.mixBackward(0..<batch, needsInputGradient: true)
-    for sample in 0..<batch {
-      spectral.synthesizeGradient(sample, into: gradient + sample * size, accumulate: true)
-    }
+    if timeStep != 1 { rescale(g, by: timeStep, count: points * width) }
+    collision.collideBackward(sample: sample, velocityGradient: g, pass: pass)
+    spectral.analyzeGradient(sample, g)
+  }
+
+  /// Backward step 2: gradients of the spectral weights and of the modes, for the whole batch. After it the gradients
+  /// of all parameters of the block are complete.
+  func mixBackward(batch: Int) { spectral.mixBackward(0..<batch, needsInputGradient: true) }
+
+  /// Backward step 3: adds the spectral part to the input's gradient.
+  func finishBackward(_ sample: Int, gradient: UnsafeMutablePointer<Float>) {
+    spectral.synthesizeGradient(sample, into: gradient, accumulate: true)
   }
 }

@@ -8,7 +8,7 @@ public enum ActivationKind: String, Sendable, CaseIterable {
   case relu
 }
 
-/// The kernel of an activation: value and derivative of eight numbers.
+/// The kernel of an activation: value and derivative of a vector of numbers.
 private protocol ActivationFunction {
   static func apply(_ x: Vector) -> (value: Vector, derivative: Vector)
 }
@@ -29,20 +29,20 @@ private enum ReLU: ActivationFunction {
   }
 }
 
-/// Calls `body(offset, lanes)` for vectors of eight over `count` numbers; the last may have fewer lanes.
+/// Calls `body(offset, lanes)` for vectors over `count` numbers; the last may have fewer lanes.
 @inline(__always)
 private func forEachVector(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -> Void) {
   var offset = 0
-  while offset &+ 8 <= count {
-    body(offset, 8)
-    offset &+= 8
+  while offset &+ width <= count {
+    body(offset, width)
+    offset &+= width
   }
   if offset < count { body(offset, count &- offset) }
 }
 
 @inline(__always)
 private func load(_ pointer: UnsafePointer<Float>, lanes: Int) -> Vector {
-  if lanes == 8 { return load(pointer) }
+  if lanes == width { return load(pointer) }
   var value = Vector(repeating: 0)
   for lane in 0..<lanes { value[lane] = pointer[lane] }
   return value
@@ -50,7 +50,7 @@ private func load(_ pointer: UnsafePointer<Float>, lanes: Int) -> Vector {
 
 @inline(__always)
 private func store(_ value: Vector, _ pointer: UnsafeMutablePointer<Float>, lanes: Int) {
-  if lanes == 8 { return store(value, pointer) }
+  if lanes == width { return store(value, pointer) }
   for lane in 0..<lanes { pointer[lane] = value[lane] }
 }
 
@@ -116,25 +116,25 @@ package func addColumnSums(
   _ x: UnsafePointer<Float>, rows: Int, columns: Int, to sums: UnsafeMutablePointer<Float>
 ) {
   var column = 0
-  while column &+ 32 <= columns {
+  while column &+ 4 &* width <= columns {
     var s = (Vector(repeating: 0), Vector(repeating: 0), Vector(repeating: 0), Vector(repeating: 0))
     var source = x + column
     for _ in 0..<rows {
       s.0 += load(source)
-      s.1 += load(source + 8)
-      s.2 += load(source + 16)
-      s.3 += load(source + 24)
+      s.1 += load(source + width)
+      s.2 += load(source + 2 &* width)
+      s.3 += load(source + 3 &* width)
       source += columns
     }
     let target = sums + column
     store(load(target) + s.0, target)
-    store(load(target + 8) + s.1, target + 8)
-    store(load(target + 16) + s.2, target + 16)
-    store(load(target + 24) + s.3, target + 24)
-    column &+= 32
+    store(load(target + width) + s.1, target + width)
+    store(load(target + 2 &* width) + s.2, target + 2 &* width)
+    store(load(target + 3 &* width) + s.3, target + 3 &* width)
+    column &+= 4 &* width
   }
   while column < columns {
-    let lanes = min(8, columns &- column)
+    let lanes = min(width, columns &- column)
     var sum = Vector(repeating: 0)
     var source = x + column
     for _ in 0..<rows {

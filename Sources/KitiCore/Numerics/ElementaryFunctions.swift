@@ -1,26 +1,9 @@
-// Elementary functions of eight numbers at once, for the kernels. Coefficients are minimax fits; the stated
+// Elementary functions of a vector of numbers at once, for the kernels. Coefficients are minimax fits; the stated
 // errors are relative to the exact result and include rounding.
 
-typealias Vector = SIMD8<Float>
-
-@inline(__always)
-func load(_ pointer: UnsafePointer<Float>) -> Vector {
-  UnsafeRawPointer(pointer).loadUnaligned(as: Vector.self)
-}
-
-@inline(__always)
-func load(_ pointer: UnsafeMutablePointer<Float>) -> Vector {
-  UnsafeRawPointer(pointer).loadUnaligned(as: Vector.self)
-}
-
-@inline(__always)
-func store(_ value: Vector, _ pointer: UnsafeMutablePointer<Float>) {
-  UnsafeMutableRawPointer(pointer).storeBytes(of: value, as: Vector.self)
-}
-
 /// eʳ for |r| ≤ ½ ln 2.
-@inline(__always)
-private func exponentialPolynomial(_ r: Vector) -> Vector {
+@_transparent
+func exponentialPolynomial(_ r: Vector) -> Vector {
   var p = Vector(repeating: 0.001_383_683_58)
   p = Vector(repeating: 0.008_374_822_08).addingProduct(p, r)
   p = Vector(repeating: 0.041_668_226_1).addingProduct(p, r)
@@ -41,7 +24,7 @@ func exponential(_ x: Vector) -> Vector {
     .addingProduct(n, Vector(repeating: 2.121_944_4e-4))
   let p = exponentialPolynomial(r)
   // Half of the power at a time: 2ⁿ alone overflows at the upper end.
-  let bits = unsafeBitCast(shifted, to: SIMD8<Int32>.self) &- 0x4B40_0000
+  let bits = unsafeBitCast(shifted, to: VectorInt.self) &- 0x4B40_0000
   let half = bits &>> 1
   let first = unsafeBitCast((half &+ 127) &<< 23, to: Vector.self)
   let second = unsafeBitCast((bits &- half &+ 127) &<< 23, to: Vector.self)
@@ -51,7 +34,7 @@ func exponential(_ x: Vector) -> Vector {
 /// ln x for finite x > 0 that are not denormal, error 2e-7.
 @inline(__always)
 func logarithm(_ x: Vector) -> Vector {
-  let bits = unsafeBitCast(x, to: SIMD8<Int32>.self)
+  let bits = unsafeBitCast(x, to: VectorInt.self)
   // Splits x into 2ᵉ · m with m in [√½, √2): 0x3F3504F3 is √½.
   let exponent = (bits &- 0x3F35_04F3) &>> 23
   let r = unsafeBitCast(bits &- (exponent &<< 23), to: Vector.self) - 1
@@ -90,7 +73,7 @@ func sineCosine(turns t: Vector) -> (Vector, Vector) {
 }
 
 /// eˣ for x ≤ 0, error 2e-7; e⁻⁸⁷ (1.6e-38) below −87. NaN gives e⁻⁸⁷.
-@inline(__always)
+@_transparent
 func exponentialOfNegative(_ x: Vector) -> Vector {
   let magic = Vector(repeating: 12_582_912)
   let clamped = Vector(repeating: -87).replacing(with: x, where: x .> Vector(repeating: -87))
@@ -100,17 +83,17 @@ func exponentialOfNegative(_ x: Vector) -> Vector {
     .addingProduct(n, Vector(repeating: 2.121_944_4e-4))
   let p = exponentialPolynomial(r)
   // p is in [0.7, 1.42): its exponent has room for n, which the shift moves there.
-  let power = unsafeBitCast(shifted, to: SIMD8<Int32>.self) &<< 23
-  return unsafeBitCast(unsafeBitCast(p, to: SIMD8<Int32>.self) &+ power, to: Vector.self)
+  let power = unsafeBitCast(shifted, to: VectorInt.self) &<< 23
+  return unsafeBitCast(unsafeBitCast(p, to: VectorInt.self) &+ power, to: Vector.self)
 }
 
 /// The distribution function Φ(x) and the density φ(x) of the standard normal: relative error of Φ below 1e-6 for
 /// x > −5, absolute error 2e-7 everywhere; relative error of φ 1e-6.
 ///
 /// erfc(z) = t·P(t)·exp(−z²) with t = 1/(1 + 0.42 z), z = |x|/√2, so that one exponential serves both.
-@inline(__always)
+@_transparent
 func normalDistribution(_ x: Vector) -> (distribution: Vector, density: Vector) {
-  let magnitude = unsafeBitCast(unsafeBitCast(x, to: SIMD8<UInt32>.self) & 0x7FFF_FFFF, to: Vector.self)
+  let magnitude = unsafeBitCast(unsafeBitCast(x, to: VectorWord.self) & 0x7FFF_FFFF, to: Vector.self)
   let e = exponentialOfNegative(x * x * -0.5)
   let t = 1 / Vector(repeating: 1).addingProduct(magnitude, Vector(repeating: 0.296_984_848))
   // The coefficients carry the ½ of Φ = ½ erfc.

@@ -27,10 +27,10 @@ package struct Matrix {
 /// C `[m, n]` = start + scale · A `[m, k]` · B `[k, n]`, in fp32.
 ///
 /// Made for the products of a network's step: tall and thin, small, batched, transposed. A may be read in either
-/// direction. B and C have contiguous rows; 6 × 16 tiles of C stay in registers, and k is cut so that the
+/// direction. B and C have contiguous rows; tiles of six rows and two vectors of C stay in registers, and k is cut so that the
 /// parts of A and B in use stay in the first-level cache.
 ///
-/// Complexity: 2·m·n·k operations, at about nine tenths of the processor's peak once n is a multiple of 16 and
+/// Complexity: 2·m·n·k operations, at about nine tenths of the processor's peak once n is a multiple of two vectors and
 /// k above 30.
 package func multiply(
   _ m: Int, _ n: Int, _ k: Int, _ a: Matrix, _ b: Matrix, into c: UnsafeMutablePointer<Float>, rowStride: Int,
@@ -82,130 +82,72 @@ private struct Tile {
       let aTile = a + i &* aRow
       let cTile = c + i &* cRow
       let startTile = start.map { $0 + i &* startRow }
-      var j = 0
-      while j &+ 16 <= n {
-        tile(rows, aTile, b + j, cTile + j, startTile.map { $0 + j }, startRow, SIMD16<Float>.self)
-        j &+= 16
+      switch rows {
+      case 6: panel(InlineArray<6, Void>.self, n, aTile, b, cTile, startTile, startRow)
+      case 4: panel(InlineArray<4, Void>.self, n, aTile, b, cTile, startTile, startRow)
+      case 2: panel(InlineArray<2, Void>.self, n, aTile, b, cTile, startTile, startRow)
+      default: panel(InlineArray<1, Void>.self, n, aTile, b, cTile, startTile, startRow)
       }
-      if j &+ 8 <= n {
-        tile(rows, aTile, b + j, cTile + j, startTile.map { $0 + j }, startRow, SIMD8<Float>.self)
-        j &+= 8
-      }
-      if j < n { edge(rows, n &- j, aTile, b + j, cTile + j, startTile.map { $0 + j }, startRow) }
       i &+= rows
     }
   }
 
+  /// Some rows of C, all columns.
   @inline(__always)
-  func tile<V: SIMD>(
-    _ rows: Int, _ a: Input, _ b: Input, _ c: Output, _ start: Input?, _ startRow: Int, _: V.Type
+  private func panel<let rows: Int>(
+    _: InlineArray<rows, Void>.Type, _ n: Int, _ a: Input, _ b: Input, _ c: Output, _ start: Input?, _ startRow: Int
+  ) {
+    var j = 0
+    while j &+ 2 &* width <= n {
+      let sums = InlineArray<rows, InlineArray<2, Vector>>(repeating: .init(repeating: Vector(repeating: 0)))
+      tile(sums, a, b + j, c + j, start.map { $0 + j }, startRow)
+      j &+= 2 &* width
+    }
+    if j &+ width <= n {
+      let sums = InlineArray<rows, InlineArray<1, Vector>>(repeating: .init(repeating: Vector(repeating: 0)))
+      tile(sums, a, b + j, c + j, start.map { $0 + j }, startRow)
+      j &+= width
+    }
+    if width > 8, j &+ 8 <= n {
+      let sums = InlineArray<rows, InlineArray<1, SIMD8<Float>>>(repeating: .init(repeating: .init(repeating: 0)))
+      tile(sums, a, b + j, c + j, start.map { $0 + j }, startRow)
+      j &+= 8
+    }
+    if j < n { edge(rows, n &- j, a, b + j, c + j, start.map { $0 + j }, startRow) }
+  }
+
+  /// The register tile: `rows` × `columns` vectors of C, whose sums start at zero. The loops over rows and columns have
+  /// constant bounds and are unrolled, so that the sums never leave the registers.
+  @inline(__always)
+  private func tile<let rows: Int, let columns: Int, V: SIMD>(
+    _ zero: InlineArray<rows, InlineArray<columns, V>>, _ a: Input, _ b: Input, _ c: Output, _ start: Input?,
+    _ startRow: Int
   ) where V.Scalar == Float {
-    switch rows {
-    case 6: six(a, b, c, start, startRow, V.self)
-    case 4: four(a, b, c, start, startRow, V.self)
-    case 2: two(a, b, c, start, startRow, V.self)
-    default: one(a, b, c, start, V.self)
-    }
-  }
-
-  @inline(__always)
-  func read<V: SIMD>(_ pointer: Input, _: V.Type) -> V where V.Scalar == Float {
-    UnsafeRawPointer(pointer).loadUnaligned(as: V.self)
-  }
-
-  @inline(__always)
-  func finish<V: SIMD>(_ sum: V, _ row: Int, _ c: Output, _ start: Input?, _ startRow: Int) where V.Scalar == Float {
-    let initial = start.map { read($0 + row &* startRow, V.self) } ?? V(repeating: 0)
-    UnsafeMutableRawPointer(c + row &* cRow).storeBytes(
-      of: initial.addingProduct(sum, V(repeating: scale)), as: V.self)
-  }
-
-  @inline(__always)
-  func six<V: SIMD>(_ a: Input, _ b: Input, _ c: Output, _ start: Input?, _ startRow: Int, _: V.Type)
-  where V.Scalar == Float {
-    var s0 = V(repeating: 0)
-    var s1 = s0
-    var s2 = s0
-    var s3 = s0
-    var s4 = s0
-    var s5 = s0
-    var left = a
-    var right = b
-    let row = aRow
-    for _ in 0..<k {
-      let v = read(right, V.self)
-      let lower = left + 3 &* row
-      s0.addProduct(V(repeating: left[0]), v)
-      s1.addProduct(V(repeating: left[row]), v)
-      s2.addProduct(V(repeating: left[2 &* row]), v)
-      s3.addProduct(V(repeating: lower[0]), v)
-      s4.addProduct(V(repeating: lower[row]), v)
-      s5.addProduct(V(repeating: lower[2 &* row]), v)
-      left += aColumn
-      right += bRow
-    }
-    finish(s0, 0, c, start, startRow)
-    finish(s1, 1, c, start, startRow)
-    finish(s2, 2, c, start, startRow)
-    finish(s3, 3, c, start, startRow)
-    finish(s4, 4, c, start, startRow)
-    finish(s5, 5, c, start, startRow)
-  }
-
-  @inline(__always)
-  func four<V: SIMD>(_ a: Input, _ b: Input, _ c: Output, _ start: Input?, _ startRow: Int, _: V.Type)
-  where V.Scalar == Float {
-    var s0 = V(repeating: 0)
-    var s1 = s0
-    var s2 = s0
-    var s3 = s0
-    var left = a
-    var right = b
-    let row = aRow
-    for _ in 0..<k {
-      let v = read(right, V.self)
-      s0.addProduct(V(repeating: left[0]), v)
-      s1.addProduct(V(repeating: left[row]), v)
-      s2.addProduct(V(repeating: left[2 &* row]), v)
-      s3.addProduct(V(repeating: left[3 &* row]), v)
-      left += aColumn
-      right += bRow
-    }
-    finish(s0, 0, c, start, startRow)
-    finish(s1, 1, c, start, startRow)
-    finish(s2, 2, c, start, startRow)
-    finish(s3, 3, c, start, startRow)
-  }
-
-  @inline(__always)
-  func two<V: SIMD>(_ a: Input, _ b: Input, _ c: Output, _ start: Input?, _ startRow: Int, _: V.Type)
-  where V.Scalar == Float {
-    var s0 = V(repeating: 0)
-    var s1 = s0
+    var sums = zero
     var left = a
     var right = b
     for _ in 0..<k {
-      let v = read(right, V.self)
-      s0.addProduct(V(repeating: left[0]), v)
-      s1.addProduct(V(repeating: left[aRow]), v)
+      var row = InlineArray<columns, V>(repeating: V(repeating: 0))
+      for j in 0..<columns {
+        row[unchecked: j] = UnsafeRawPointer(right + j &* V.scalarCount).loadUnaligned(as: V.self)
+      }
+      for i in 0..<rows {
+        let factor = V(repeating: left[i &* aRow])
+        for j in 0..<columns { sums[unchecked: i][unchecked: j].addProduct(factor, row[unchecked: j]) }
+      }
       left += aColumn
       right += bRow
     }
-    finish(s0, 0, c, start, startRow)
-    finish(s1, 1, c, start, startRow)
-  }
-
-  @inline(__always)
-  func one<V: SIMD>(_ a: Input, _ b: Input, _ c: Output, _ start: Input?, _: V.Type) where V.Scalar == Float {
-    var s0 = V(repeating: 0)
-    var left = a
-    var right = b
-    for _ in 0..<k {
-      s0.addProduct(V(repeating: left[0]), read(right, V.self))
-      left += aColumn
-      right += bRow
+    for i in 0..<rows {
+      for j in 0..<columns {
+        let initial =
+          start.map {
+            UnsafeRawPointer($0 + (i &* startRow &+ j &* V.scalarCount)).loadUnaligned(as: V.self)
+          } ?? V(repeating: 0)
+        UnsafeMutableRawPointer(c + (i &* cRow &+ j &* V.scalarCount)).storeBytes(
+          of: initial.addingProduct(sums[unchecked: i][unchecked: j], V(repeating: scale)), as: V.self)
+      }
     }
-    finish(s0, 0, c, start, 0)
   }
 
   /// The last columns, fewer than eight.
@@ -221,7 +163,7 @@ private struct Tile {
   }
 }
 
-/// Products with few columns, or with a B that is read across: dot products, eight lanes wide where both
+/// Products with few columns, or with a B that is read across: dot products, in whole vectors where both
 /// factors are contiguous along k.
 private func multiplyNarrow(
   _ m: Int, _ n: Int, _ k: Int, _ a: Matrix, _ b: Matrix, into c: UnsafeMutablePointer<Float>, rowStride: Int,
@@ -236,10 +178,10 @@ private func multiplyNarrow(
       var p = 0
       if contiguous {
         var lanes = (Vector(repeating: 0), Vector(repeating: 0))
-        while p &+ 16 <= k {
+        while p &+ 2 &* width <= k {
           lanes.0.addProduct(load(row + p), load(column + p))
-          lanes.1.addProduct(load(row + p + 8), load(column + p + 8))
-          p &+= 16
+          lanes.1.addProduct(load(row + p + width), load(column + p + width))
+          p &+= 2 &* width
         }
         sum = (lanes.0 + lanes.1).sum()
       }

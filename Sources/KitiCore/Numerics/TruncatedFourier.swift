@@ -166,7 +166,7 @@ public final class TruncatedFourier: @unchecked Sendable {
         }
         continue
       }
-      while channel &+ 8 <= channels {
+      while channel &+ width <= channels {
         let (va, vb, vc, vd) = (load(a + channel), load(b + channel), load(c + channel), load(d + channel))
         let (even, odd) = (va + vc, va - vc)
         let (evenMirror, oddMirror) = (vb + vd, vb - vd)
@@ -174,7 +174,7 @@ public final class TruncatedFourier: @unchecked Sendable {
         store(even - evenMirror, target + (size &+ channel))
         store(odd - oddMirror, target + (2 &* size &+ channel))
         store(odd + oddMirror, target + (3 &* size &+ channel))
-        channel &+= 8
+        channel &+= width
       }
       while channel < channels {
         let (even, odd) = (a[channel] + c[channel], a[channel] - c[channel])
@@ -208,7 +208,7 @@ public final class TruncatedFourier: @unchecked Sendable {
         continue
       }
       var channel = 0
-      while channel &+ 8 <= channels {
+      while channel &+ width <= channels {
         let (ec, es) = (load(source + channel), load(source + (size &+ channel)))
         let (oc, os) = (load(source + (2 &* size &+ channel)), load(source + (3 &* size &+ channel)))
         let (even, evenMirror) = (ec + es, ec - es)
@@ -224,7 +224,7 @@ public final class TruncatedFourier: @unchecked Sendable {
           store(even - odd, c + channel)
           store(evenMirror - oddMirror, d + channel)
         }
-        channel &+= 8
+        channel &+= width
       }
       while channel < channels {
         let (even, evenMirror) = (source[channel] + source[size + channel], source[channel] - source[size + channel])

@@ -16,14 +16,14 @@ public protocol Optimizer: AnyObject {
     learningRate: Float, step: Int, gradientScale: Float)
 }
 
-/// Calls `body` with the offset of each vector of eight, then of each number left over as a vector of its own lane
-/// count; ranges of the store are whole cache lines, so that only tests see a rest.
+/// Calls `body` with the offset of each whole vector, then of each number left over; ranges of the
+/// store are whole cache lines, so that only tests see a rest.
 @inline(__always)
 func forEachRow(_ range: Range<Int>, _ vector: (Int) -> Void, _ rest: (Int) -> Void) {
   var offset = range.lowerBound
-  while offset &+ 8 <= range.upperBound {
+  while offset &+ width <= range.upperBound {
     vector(offset)
-    offset &+= 8
+    offset &+= width
   }
   while offset < range.upperBound {
     rest(offset)

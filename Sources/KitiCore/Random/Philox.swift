@@ -25,21 +25,23 @@ public enum Philox {
     return c
   }
 
-  /// Eight consecutive blocks at once: `words.0[i]` is word 0 of the block whose first counter word is `first + i`.
+  /// The words of consecutive blocks, one vector for each of the four words of a block: lane i belongs to the block whose
+  /// first counter word is `first + i`.
   ///
   /// The 32-bit words travel in 64-bit lanes, where the processor has the widening product that a round needs;
   /// even and odd blocks ride in two vectors, which one shift and one or merge at the end.
   @inline(__always)
-  static func eightBlocks(
+  static func blocks(
     first: UInt32, _ c1: UInt32, _ c2: UInt32, _ c3: UInt32, key: SIMD2<UInt32>
-  ) -> (SIMD8<UInt32>, SIMD8<UInt32>, SIMD8<UInt32>, SIMD8<UInt32>) {
-    typealias Lanes = SIMD4<UInt64>
+  ) -> (VectorWord, VectorWord, VectorWord, VectorWord) {
+    typealias Lanes = VectorLong
     let mask = Lanes(repeating: 0xFFFF_FFFF)
     let m0 = Lanes(repeating: UInt64(multiplier0))
     let m1 = Lanes(repeating: UInt64(multiplier1))
-    let base = Lanes(repeating: UInt64(first))
-    var a0 = (base &+ Lanes(0, 2, 4, 6)) & mask
-    var b0 = (base &+ Lanes(1, 3, 5, 7)) & mask
+    var even = Lanes(repeating: UInt64(first))
+    for lane in 0..<Lanes.scalarCount { even[lane] = even[lane] &+ UInt64(2 &* lane) }
+    var a0 = even & mask
+    var b0 = (even &+ 1) & mask
     var a1 = Lanes(repeating: UInt64(c1))
     var a2 = Lanes(repeating: UInt64(c2))
     var a3 = Lanes(repeating: UInt64(c3))
@@ -66,8 +68,8 @@ public enum Philox {
       k0 = k0 &+ weyl0
       k1 = k1 &+ weyl1
     }
-    @inline(__always) func merged(_ even: Lanes, _ odd: Lanes) -> SIMD8<UInt32> {
-      unsafeBitCast(even | (odd &<< 32), to: SIMD8<UInt32>.self)
+    @inline(__always) func merged(_ even: Lanes, _ odd: Lanes) -> VectorWord {
+      unsafeBitCast(even | (odd &<< 32), to: VectorWord.self)
     }
     return (merged(a0, b0), merged(a1, b1), merged(a2, b2), merged(a3, b3))
   }

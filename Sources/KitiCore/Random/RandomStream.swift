@@ -11,8 +11,8 @@ public enum RandomDomain: UInt32, Sendable {
 /// A family of random numbers, each a pure function of (seed, stream, domain, index) and of four counters.
 ///
 /// The key is itself one Philox block of (seed; stream, domain, index). A draw is then addressed by
-/// `(step, sample, item)` and its lane within the item. Lanes come in groups of 32: word w of block 8g + l
-/// is lane 32g + 8w + l.
+/// `(step, sample, item)` and its lane within the item. Lanes come in groups of 64: word w of block 16g + l
+/// is lane 64g + 16w + l, on every processor.
 public struct RandomStream: Sendable {
   public let key: SIMD2<UInt32>
 
@@ -42,22 +42,14 @@ public struct RandomStream: Sendable {
     }
   }
 
-  @inline(__always)
-  private func words(_ group: Int, _ at: Address) -> (SIMD8<UInt32>, SIMD8<UInt32>, SIMD8<UInt32>, SIMD8<UInt32>) {
-    Philox.eightBlocks(first: UInt32(truncatingIfNeeded: group &* 8), at.item, at.sample, at.step, key: key)
-  }
-
   /// Fills `output` with uniform 32-bit words.
   public func fillWords(_ output: UnsafeMutableBufferPointer<UInt32>, at address: Address) {
-    forEachGroup(output) { group, _ in words(group, address) }
+    fill(output, at: address) { $0 }
   }
 
   /// Fills `output` with uniform numbers in [0, 1), multiples of 2⁻²³.
   public func fillUniforms(_ output: UnsafeMutableBufferPointer<Float>, at address: Address) {
-    forEachGroup(output) { group, _ in
-      let w = words(group, address)
-      return (unitInterval(w.0), unitInterval(w.1), unitInterval(w.2), unitInterval(w.3))
-    }
+    fill(output, at: address) { (unitInterval($0.0), unitInterval($0.1), unitInterval($0.2), unitInterval($0.3)) }
   }
 
   /// Fills `output` with standard normal numbers (Box and Muller, 1958) and returns the sum of their squares.
@@ -65,16 +57,23 @@ public struct RandomStream: Sendable {
   /// 23-bit uniforms bound their magnitude by 5.7.
   @discardableResult
   public func fillNormals(_ output: UnsafeMutableBufferPointer<Float>, at address: Address) -> Float {
-    var squares = SIMD8<Float>(repeating: 0)
-    forEachGroup(output) { group, count in
-      let w = words(group, address)
-      let (n0, n1) = normalPair(w.0, w.1)
-      let (n2, n3) = normalPair(w.2, w.3)
-      if count == 32 { squares += n0 * n0 + n1 * n1 + (n2 * n2 + n3 * n3) }
+    fill(output, at: address) { words in
+      let (n0, n1) = normalPair(words.0, words.1)
+      let (n2, n3) = normalPair(words.2, words.3)
       return (n0, n1, n2, n3)
     }
+    guard let base = output.baseAddress else { return 0 }
+    var squares = Vector(repeating: 0)
+    var lane = 0
+    while lane &+ width <= output.count {
+      squares.addProduct(load(base + lane), load(base + lane))
+      lane &+= width
+    }
     var sum = squares.sum()
-    for lane in (output.count & ~31)..<output.count { sum += output[lane] * output[lane] }
+    while lane < output.count {
+      sum.addProduct(base[lane], base[lane])
+      lane &+= 1
+    }
     return sum
   }
 
@@ -97,33 +96,41 @@ public struct RandomStream: Sendable {
     }
   }
 
+  private typealias Words = (VectorWord, VectorWord, VectorWord, VectorWord)
+
+  /// Draws words and stores what `make` turns them into, in the order of lanes.
   @inline(__always)
-  private func forEachGroup<Lane: SIMD>(
-    _ output: UnsafeMutableBufferPointer<Lane.Scalar>, _ make: (_ group: Int, _ count: Int) -> (Lane, Lane, Lane, Lane)
+  private func fill<V: SIMD>(
+    _ output: UnsafeMutableBufferPointer<V.Scalar>, at address: Address, _ make: (Words) -> (V, V, V, V)
   ) {
-    let whole = output.count / 32
-    guard var target = output.baseAddress.map({ UnsafeMutableRawPointer($0) }) else { return }
-    let size = MemoryLayout<Lane>.size
-    for group in 0..<whole {
-      let lanes = make(group, 32)
-      target.storeBytes(of: lanes.0, as: Lane.self)
-      (target + size).storeBytes(of: lanes.1, as: Lane.self)
-      (target + 2 &* size).storeBytes(of: lanes.2, as: Lane.self)
-      (target + 3 &* size).storeBytes(of: lanes.3, as: Lane.self)
-      target += 4 &* size
+    guard let base = output.baseAddress else { return }
+    @inline(__always) func draw(_ block: Int) -> (V, V, V, V) {
+      make(
+        Philox.blocks(
+          first: UInt32(truncatingIfNeeded: block), address.item, address.sample, address.step, key: key))
     }
-    let rest = output.count - whole * 32
-    if rest > 0 {
-      let lanes = make(whole, rest)
-      for index in 0..<rest {
-        let value =
-          switch index / 8 {
-          case 0: lanes.0[index % 8]
-          case 1: lanes.1[index % 8]
-          case 2: lanes.2[index % 8]
-          default: lanes.3[index % 8]
-          }
-        output[whole * 32 + index] = value
+    let whole = output.count / 64
+    for group in 0..<whole {
+      // One pass on processors with vectors of sixteen, two on those with eight.
+      for first in stride(from: 0, to: 16, by: V.scalarCount) {
+        let lanes = draw(16 &* group &+ first)
+        let target = UnsafeMutableRawPointer(base + (64 &* group &+ first))
+        let step = 16 &* MemoryLayout<V.Scalar>.size
+        target.storeBytes(of: lanes.0, as: V.self)
+        (target + step).storeBytes(of: lanes.1, as: V.self)
+        (target + 2 &* step).storeBytes(of: lanes.2, as: V.self)
+        (target + 3 &* step).storeBytes(of: lanes.3, as: V.self)
+      }
+    }
+    let rest = output.count &- 64 &* whole
+    guard rest > 0 else { return }
+    for first in stride(from: 0, to: 16, by: V.scalarCount) {
+      let lanes = draw(16 &* whole &+ first)
+      for lane in 0..<V.scalarCount {
+        if first &+ lane < rest { base[64 &* whole &+ first &+ lane] = lanes.0[lane] }
+        if 16 &+ first &+ lane < rest { base[64 &* whole &+ 16 &+ first &+ lane] = lanes.1[lane] }
+        if 32 &+ first &+ lane < rest { base[64 &* whole &+ 32 &+ first &+ lane] = lanes.2[lane] }
+        if 48 &+ first &+ lane < rest { base[64 &* whole &+ 48 &+ first &+ lane] = lanes.3[lane] }
       }
     }
   }
@@ -131,13 +138,13 @@ public struct RandomStream: Sendable {
 
 /// Uniform in [0, 1): the top 23 bits become the mantissa of a number in [1, 2).
 @inline(__always)
-private func unitInterval(_ words: SIMD8<UInt32>) -> SIMD8<Float> {
-  unsafeBitCast((words &>> 9) | 0x3F80_0000, to: SIMD8<Float>.self) - 1
+private func unitInterval(_ words: VectorWord) -> Vector {
+  unsafeBitCast((words &>> 9) | 0x3F80_0000, to: Vector.self) - 1
 }
 
 /// Two vectors of standard normals from two vectors of words.
 @inline(__always)
-private func normalPair(_ first: SIMD8<UInt32>, _ second: SIMD8<UInt32>) -> (SIMD8<Float>, SIMD8<Float>) {
+private func normalPair(_ first: VectorWord, _ second: VectorWord) -> (Vector, Vector) {
   let positive = 1 - unitInterval(first)  // in (0, 1]: the logarithm stays finite
   let radius = (logarithm(positive) * -2).squareRoot()
   let (sine, cosine) = sineCosine(turns: unitInterval(second) - 0.5)

@@ -2,7 +2,7 @@
 /// random field, and the solution u(x, endTime), both at x = j / resolution.
 ///
 /// A sample is a function of its normal numbers alone; samples made at two resolutions from the same numbers are
-/// the same functions at other points. One maker serves one thread at a time and allocates nothing per sample.
+/// the same functions at other points. One maker serves one thread at a time; its work space is made once.
 public final class BurgersMaker {
   /// Points of a sample, a divisor of the solver's grid.
   public let resolution: Int
@@ -34,7 +34,7 @@ public final class BurgersMaker {
     guard grid % resolution == 0 else {
       throw KitiError(
         .usage, "A solver grid of \(grid) points does not hold every point of samples of \(resolution) points.",
-        remedy: "Make the grid a multiple of the resolution, such as \(Self.defaultGridPoints(resolution: resolution)).")
+        remedy: "Use a multiple of the resolution, such as \(Self.defaultGridPoints(resolution: resolution)).")
     }
     self.resolution = resolution
     self.field = field

@@ -12,11 +12,12 @@ import Foundation
 public final class BurgersSolver {
   /// How the time step is chosen.
   public enum TimeStep: Sendable, Equatable {
-    /// At least 256 equal steps, and so many that `h · U · k ≤ 1/4` where U = max |u_0 − mean| and
+    /// At least 512 equal steps, and so many that `h · U · k ≤ 1/4` where U = max |u_0 − mean| and
     /// `k = min(U / ν, 2π gridPoints / 3)` is the highest angular wave number that the solution carries: a
     /// front of height U is U / ν steep, finer waves are damped. Their number is rounded up to a power of two.
     ///
-    /// Measured for random fields (Li et al.), ν from 0.001 to 1: relative error at most 1e-8.
+    /// Measured for the random fields of Li et al. (standard deviation 1.16), ν from 0.001 to 1: root mean square
+    /// error in time below 1e-9, and with ν = 0.1 below 2e-8 of the solution, which has then decayed.
     case automatic
     /// Equal steps no longer than this.
     case atMost(Double)
@@ -39,7 +40,7 @@ public final class BurgersSolver {
 
   /// - Parameters:
   ///   - viscosity: ν > 0.
-  ///   - gridPoints: even, at least 4; powers of two are fastest.
+  ///   - gridPoints: even, 4 to 2^24; powers of two are fastest.
   ///   - endTime: > 0.
   /// - Throws: `KitiError` of kind `.usage` for values out of range.
   public init(viscosity: Double, gridPoints: Int, endTime: Double = 1, timeStep: TimeStep = .automatic) throws {
@@ -48,10 +49,10 @@ public final class BurgersSolver {
         .usage, "The Burgers solver cannot use viscosity \(viscosity).",
         remedy: "Give a finite number above 0, such as 0.1.")
     }
-    guard gridPoints >= 4, gridPoints % 2 == 0 else {
+    guard (4...Self.mostPoints).contains(gridPoints), gridPoints % 2 == 0 else {
       throw KitiError(
         .usage, "The Burgers solver cannot use a grid of \(gridPoints) points.",
-        remedy: "Give an even number of at least 4, best a power of two such as 1024.")
+        remedy: "Give an even number from 4 to \(Self.mostPoints), best a power of two such as 1024.")
     }
     guard endTime > 0, endTime.isFinite else {
       throw KitiError(
@@ -134,7 +135,7 @@ public final class BurgersSolver {
     }
   }
 
-  static func name(_ sample: Int?) -> String { sample.map { "Burgers sample \($0)" } ?? "a Burgers sample" }
+  private static func name(_ sample: Int?) -> String { sample.map { "Burgers sample \($0)" } ?? "a Burgers sample" }
 }
 
 // MARK: Time stepping
@@ -249,7 +250,7 @@ extension BurgersSolver {
     }
     guard wanted <= Double(Self.mostSteps) else {
       throw KitiError(
-        .failed, "\(Self.name(sample)) would take \(wanted) time steps, more than \(Self.mostSteps).",
+        .failed, "Too many time steps: \(Self.name(sample)) would take \(wanted), more than \(Self.mostSteps).",
         remedy: "Use a larger viscosity, a smaller initial field, an earlier end or a coarser grid or step.")
     }
     guard timeStep == .automatic else { return max(1, Int(wanted)) }
@@ -258,8 +259,9 @@ extension BurgersSolver {
     return count
   }
 
-  private static let fewestSteps = 256
+  private static let fewestSteps = 512
   private static let mostSteps = 1 << 22
+  private static let mostPoints = 1 << 24
 
   /// The step's coefficients for waves 0 … highest, kept for the next sample with the same step.
   private func coefficients(_ count: Int) -> [ExponentialStep] {
@@ -283,7 +285,8 @@ extension BurgersSolver {
     case .underResolved(let share):
       return KitiError(
         .failed,
-        "The grid is too coarse for \(Self.name(sample)): the highest waves hold \(share) of the initial amplitude \(place).",
+        "The grid is too coarse for \(Self.name(sample)): "
+          + "the highest waves hold \(share) of the initial amplitude \(place).",
         remedy: "Use a larger grid, such as \(2 * gridPoints) points\(step) or a larger viscosity.")
     }
   }

@@ -17,20 +17,20 @@ public struct GaussianRandomField: Sendable {
   public let modes: Int
 
   /// The initial fields of Li et al., §5.1: `N(0, 625 (−Δ + 25)^(−2))`. The terms left out beyond 1,024 waves
-  /// have a standard deviation of 1.6e-5 at a point, of 1.3 for the whole field.
+  /// have a standard deviation of 1.6e-5 at a point, of 1.16 for the whole field.
   public static let burgers = GaussianRandomField(
     uncheckedVariance: 625, shift: 25, exponent: 2, modes: 1024)
 
   /// - Throws: `KitiError` of kind `.usage` unless `variance` ≥ 0, `shift` > 0, `exponent` > 1/2 (below, the
-  ///   field has no finite variance at a point), all finite, and `modes` ≥ 0.
+  ///   field has no finite variance at a point), all finite, and `modes` is from 0 to 2^24.
   public init(variance: Double, shift: Double, exponent: Double, modes: Int) throws {
     guard variance >= 0, variance.isFinite, shift > 0, shift.isFinite, exponent > 0.5, exponent.isFinite,
-      (0..<1 << 30).contains(modes)
+      (0...1 << 24).contains(modes)
     else {
       throw KitiError(
         .usage,
         "There is no random field of variance \(variance), shift \(shift), exponent \(exponent) and \(modes) modes.",
-        remedy: "Give a variance of at least 0, a shift above 0, an exponent above 1/2 and 0 to 2^30 modes.")
+        remedy: "Give a variance of at least 0, a shift above 0, an exponent above 1/2 and 0 to 2^24 modes.")
     }
     self.init(uncheckedVariance: variance, shift: shift, exponent: exponent, modes: modes)
   }

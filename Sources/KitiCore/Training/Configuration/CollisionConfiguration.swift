@@ -3,30 +3,9 @@
 /// With the scheme `none` the other values mean nothing; they are kept, so that a run with and one without
 /// collisions differ in one key.
 public struct CollisionConfiguration: Sendable, Equatable {
-  /// Which pairs may collide.
-  public enum Scheme: String, Sendable, CaseIterable {
-    /// No pair: the classic residual.
-    case none
-    /// The pairs of one random perfect matching.
-    case ntc
-  }
-
-  /// The distance over which the chance of a collision falls by a factor of e.
-  public enum LengthScale: Sendable, Equatable {
-    /// The root mean square of the distances between the candidate pairs of a sample.
-    case rms
-    /// 1, as published.
-    case unit
-    case value(Double)
-  }
-
-  /// What a random stream belongs to.
-  public enum Streams: String, Sendable, CaseIterable {
-    /// An MPI rank.
-    case rank
-    /// A sample of the data set: collisions do not depend on how many ranks share the batch.
-    case sample
-  }
+  public typealias Scheme = CollisionOptions.Scheme
+  public typealias LengthScale = CollisionOptions.LengthScale
+  public typealias Streams = CollisionOptions.Streams
 
   public var scheme: Scheme
   /// The largest chance of a collision, from 0 to 1.
@@ -48,6 +27,12 @@ public struct CollisionConfiguration: Sendable, Equatable {
     self.divide = divide
     self.timeStep = timeStep
     self.streams = streams
+  }
+
+  /// What the collision residual is given; `divide` shapes its particles.
+  public var options: CollisionOptions {
+    CollisionOptions(
+      scheme: scheme, coefficient: coefficient, lengthScale: lengthScale, timeStep: timeStep, streams: streams)
   }
 }
 

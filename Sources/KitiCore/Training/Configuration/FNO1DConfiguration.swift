@@ -1,9 +1,3 @@
-/// The function between the linear parts of a network.
-public enum Activation: String, Sendable, CaseIterable {
-  case gelu
-  case relu
-}
-
 /// A Fourier neural operator in one dimension.
 public struct FNO1DConfiguration: ModelKindConfiguration {
   /// Channels of the hidden layers.
@@ -14,13 +8,13 @@ public struct FNO1DConfiguration: ModelKindConfiguration {
   public var blocks: Int
   /// Channels of the layer before the output.
   public var projection: Int
-  public var activation: Activation
+  public var activation: ActivationKind
   /// The collisions in the residual of each block.
   public var collision: CollisionConfiguration
 
   public init(
     width: Int = 64, modes: Int = 16, blocks: Int = 4, projection: Int = 128,
-    activation: Activation = .gelu, collision: CollisionConfiguration = .init(scheme: .none)
+    activation: ActivationKind = .gelu, collision: CollisionConfiguration = .init(scheme: .none)
   ) {
     self.width = width
     self.modes = modes
