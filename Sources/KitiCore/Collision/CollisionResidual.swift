@@ -181,7 +181,9 @@ public final class CollisionResidual: @unchecked Sendable {
         }
       }
       distances.pointer[pair] = (r.sum() + rTail).squareRoot()
-      speeds.pointer[pair] = (s.sum() + sTail).squareRoot()
+      let square = s.sum() + sTail
+      // Squares this small have lost digits, and a collision would not keep the energy: such a pair stands still.
+      speeds.pointer[pair] = square < 1e-30 ? 0 : square.squareRoot()
     }
   }
 
@@ -222,7 +224,7 @@ public final class CollisionResidual: @unchecked Sendable {
       var c = 0
       while c &+ width <= layout.pieceLength {
         let (a, b, direction) = (load(vi + c), load(vj + c), load(g + c))
-        let centre = (a + b) * 0.5
+        let centre = (a * 0.5).addingProduct(b, Vector(repeating: 0.5))  // a + b may overflow
         store(a - b, w + c)
         store(centre.addingProduct(direction, Vector(repeating: reach)), vi + c)
         store(centre.addingProduct(direction, Vector(repeating: -reach)), vj + c)
@@ -230,7 +232,7 @@ public final class CollisionResidual: @unchecked Sendable {
       }
       while c < layout.pieceLength {
         let (a, b) = (vi[c], vj[c])
-        let centre = (a + b) * 0.5
+        let centre = (a * 0.5).addingProduct(b, 0.5)
         w[c] = a - b
         vi[c] = centre.addingProduct(g[c], reach)
         vj[c] = centre.addingProduct(g[c], -reach)
