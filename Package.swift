@@ -49,7 +49,9 @@ let package = Package(
       name: "kiti-dist",
       dependencies: ["KitiCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .testTarget(name: "KitiMPITests", dependencies: ["KitiMPI"]),
-    .testTarget(name: "KitiHDF5Tests", dependencies: ["KitiHDF5"], resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "KitiHDF5Tests", dependencies: ["KitiHDF5", "KitiMPI"], exclude: ["make-fixtures.py"],
+      resources: [.copy("Fixtures")]),
     .testTarget(
       name: "KitiCoreTests", dependencies: ["KitiCore"], resources: [.copy("Fixtures")],
       swiftSettings: processor),

@@ -70,6 +70,10 @@ public final class HDF5File: @unchecked Sendable {
   }
 
   /// Opens an existing file.
+  ///
+  /// A file that is cut short is refused here. Against bytes changed inside a file HDF5 1.10 defends itself badly:
+  /// it may read wrong numbers, and with a damaged heap of variable-length texts it never returns. Where that
+  /// matters, compare a checksum of the whole file before opening it.
   /// - Parameter communicator: The ranks that share the file; `nil` to open it for this process alone. Collective.
   public static func open(
     _ path: String, _ access: Access = .readOnly, locking: Locking = .bestEffort, communicator: MPI_Comm? = nil
