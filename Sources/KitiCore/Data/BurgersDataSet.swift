@@ -38,12 +38,12 @@ public struct BurgersDataSet: Sendable {
   ///   - path, overwrite, progress: as `FieldDataSetWriter` has them.
   ///   - communicator: the ranks that take part.
   /// - Returns: what the file holds.
-  /// - Throws: on all ranks the same `KitiError`: as `BurgersMaker` and `FieldDataSetWriter.write` do.
+  /// - Throws: on all ranks the same `AgreedFailure`, with the errors of `BurgersMaker` and `FieldDataSetWriter.write`.
   @discardableResult
   public func write(
-    to path: String, overwrite: Bool, communicator: Communicator = .world, progress: (_ written: Int) -> Void = { _ in }
+    to path: String, overwrite: Bool, communicator: Communicator = .world, progress: (_ written: Int) throws -> Void = { _ in }
   ) throws -> FieldDataSetLayout {
-    let (maker, writer) = try communicator.together {
+    let (maker, writer) = try communicator.agreeing {
       guard samples >= 2, (1..<samples).contains(testSamples) else {
         throw KitiError(
           .usage, "\(testSamples) of \(samples) samples cannot be set aside for testing.",

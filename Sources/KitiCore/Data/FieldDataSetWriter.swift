@@ -46,55 +46,61 @@ public struct FieldDataSetWriter {
   ///
   /// - Parameters:
   ///   - overwrite: whether an existing file is replaced, once the new one is complete.
-  ///   - progress: called on every rank with the number of samples that all ranks have written together.
+  ///   - progress: called on every rank with the number of samples that all ranks have written together; may throw
+  ///     to give up.
   ///   - make: called on each rank for its own samples, in their order.
-  /// - Throws: on all ranks the same `KitiError`: `.usage` for an existing file or no folder to write in, `.failed`
-  ///   when the disk is full or writing fails, else what `make` throws. The temporary file is removed then, and an
-  ///   existing file stays as it was.
-  public func write(overwrite: Bool, progress: (_ written: Int) -> Void = { _ in }, make: Maker) throws {
+  /// - Throws: on all ranks the same `AgreedFailure`: `.usage` for an existing file or no folder to write in,
+  ///   `.failed` when the disk is full or writing fails, else what `make` or `progress` throws. The temporary file
+  ///   is removed then, and an existing file stays as it was.
+  public func write(
+    overwrite: Bool, progress: (_ written: Int) throws -> Void = { _ in }, make: Maker
+  ) throws {
     let target = PendingFile(path: path)
-    let created = try communicator.together {
-      guard communicator.rank == 0 else { return "" }
-      try target.prepare(overwrite: overwrite, byteCount: layout.byteCount + layout.byteCount / 50 + (1 << 20))
-      return try CreationDate.now()
+    var created = ""
+    try communicator.onFirstRank {
+      created = try CreationDate.now()
+      try target.begin(overwrite: overwrite, byteCount: layout.byteCount + layout.byteCount / 50 + (1 << 20))
     }
-    let date = try communicator.broadcast(created, root: 0)
-    let file = try communicator.together {
-      try reporting { () throws(HDF5Error) in
-        try HDF5File.create(
-          target.temporaryPath, ifExists: overwrite ? .replace : .fail, communicator: communicator.handle)
-      }
-    }
+    created = try communicator.broadcast(created, root: 0)
+    var file: HDF5File?
     do {
-      try communicator.together { try reporting { () throws(HDF5Error) in try layout.make(in: file, created: date) } }
-      var written = 0
-      for split in DataSplit.allCases { try write(split, to: file, &written, progress, make) }
-      try communicator.together {
-        try reporting { () throws(HDF5Error) in
-          try file.flush()
-          try file.close()
+      try communicator.agreeing {
+        file = try reporting { () throws(HDF5Error) in
+          try HDF5File.create(target.temporaryPath, ifExists: .replace, communicator: communicator.handle)
         }
       }
-      try communicator.together {
-        if communicator.rank == 0 { try target.publish(overwrite: overwrite) }
-      }
+      try fill(file!, created: created, progress, make)
+      // One by one: both are collective, and no rank may close while another has failed to flush.
+      try communicator.agreeing { try reporting { () throws(HDF5Error) in try file!.flush() } }
+      try communicator.agreeing { try reporting { () throws(HDF5Error) in try file!.close() } }
+      try communicator.onFirstRank { try target.publish(overwrite: overwrite) }
     } catch {
       // The first error is the one to tell; closing may well fail for the same reason.
-      try? file.close()
+      try? file?.close()
       if communicator.rank == 0 { target.discard() }
       try communicator.barrier()
       throw error
     }
   }
 
+  private func fill(
+    _ file: HDF5File, created: String, _ progress: (Int) throws -> Void, _ make: Maker
+  ) throws {
+    try communicator.agreeing {
+      try reporting { () throws(HDF5Error) in try layout.make(in: file, created: created) }
+    }
+    var written = 0
+    for split in DataSplit.allCases { try write(split, to: file, &written, progress, make) }
+  }
+
   /// Every rank makes as many rounds as the one with the most samples, since writing is collective.
   private func write(
-    _ split: DataSplit, to file: HDF5File, _ written: inout Int, _ progress: (Int) -> Void, _ make: Maker
+    _ split: DataSplit, to file: HDF5File, _ written: inout Int, _ progress: (Int) throws -> Void, _ make: Maker
   ) throws {
     let whole = 0..<layout.sampleCount(split)
     let mine = whole.part(communicator.rank, of: communicator.size)
     let rounds = (whole.part(0, of: communicator.size).count + block - 1) / block
-    let (inputs, targets) = try communicator.together {
+    let (inputs, targets) = try communicator.agreeing {
       try reporting { () throws(HDF5Error) in
         (
           try file.root.dataSet("\(split.rawValue)/inputs"), try file.root.dataSet("\(split.rawValue)/targets")
@@ -107,11 +113,11 @@ public struct FieldDataSetWriter {
       let samples = Self.samples(of: mine, round: round, block: block)
       let size = samples.count * layout.points
       let made = (inputs: inputBuffer.buffer[..<size], targets: targetBuffer.buffer[..<size])
-      try communicator.together {
+      try communicator.agreeing {
         guard !samples.isEmpty else { return }
         try make(split, samples, .init(rebasing: made.inputs), .init(rebasing: made.targets))
       }
-      try communicator.together {
+      try communicator.agreeing {
         try reporting { () throws(HDF5Error) in
           let rows = samples.isEmpty ? Selection.nothing : .rows(samples)
           // Both are tried: the other ranks wait for this one in each.
@@ -129,7 +135,7 @@ public struct FieldDataSetWriter {
       for rank in 0..<communicator.size {
         written += Self.samples(of: whole.part(rank, of: communicator.size), round: round, block: block).count
       }
-      progress(written)
+      try communicator.agreeing { try progress(written) }
     }
   }
 
@@ -143,20 +149,9 @@ public struct FieldDataSetWriter {
     do throws(HDF5Error) {
       return try body()
     } catch {
-      switch error.code {
-      case .fileExists:
-        throw KitiError(
-          .usage, "The data set \(path) is being made already, or making it was interrupted: \(error.file) is there.",
-          remedy: "If no other program writes it, remove that file or give --overwrite.")
-      case .missingFile, .inaccessibleFile:
-        throw KitiError(
-          .usage, "The data set \(path) cannot be made: \(error.description)",
-          remedy: "Choose a folder that exists and may be written in.")
-      default:
-        throw KitiError(
-          .failed, "Writing the data set \(path) failed: \(error.description)",
-          remedy: "Check that the disk has room and works, then run again; nothing was left behind.")
-      }
+      throw KitiError(
+        .failed, "Writing the data set \(path) failed: \(error.description)",
+        remedy: "Check that the disk has room and works, then run again; nothing was left behind.")
     }
   }
 }

@@ -13,28 +13,38 @@ struct PendingFile {
     return folder.isEmpty ? "." : folder
   }
 
-  /// Checks that the file may be made and that there is room for it.
-  /// - Throws: `KitiError`: `.usage` when it exists and may not be replaced, or there is no such folder; `.failed`
-  ///   when the disk is too full.
-  func prepare(overwrite: Bool, byteCount: Int) throws {
+  /// Checks that the file may be made and that there is room for it, and makes the empty temporary file.
+  /// - Throws: `KitiError`: `.usage` when it exists and may not be replaced, or the folder cannot be written in;
+  ///   `.failed` when the disk is too full.
+  func begin(overwrite: Bool, byteCount: Int) throws {
     var isFolder: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
     guard !path.isEmpty, !path.hasSuffix("/"), !path.utf8.contains(0), !isFolder.boolValue else {
       throw KitiError(.usage, "'\(path)' is no name for a file.", remedy: "Give the path of a file to write.")
     }
     guard overwrite || !exists else { throw existing }
-    var information = statvfs()
-    guard statvfs(folder, &information) == 0 else {
+    try checkRoom(byteCount)
+    let descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL, 0o666)
+    if descriptor >= 0 {
+      close(descriptor)
+    } else if errno != EEXIST {
+      throw unusable
+    } else if !overwrite {
       throw KitiError(
-        .usage, "The file \(path) cannot be made: the folder \(folder) cannot be used (\(Self.reason)).",
-        remedy: "Make the folder, or choose another.")
+        .usage, "The file \(path) is being made already, or making it was interrupted: \(temporaryPath) is there.",
+        remedy: "If no other program writes it, remove it, or give --overwrite to replace it.")
     }
-    let free = Int(clamping: information.f_bavail).multipliedReportingOverflow(by: Int(information.f_frsize))
-    guard free.overflow || free.partialValue >= byteCount else {
+  }
+
+  private func checkRoom(_ byteCount: Int) throws {
+    var information = statvfs()
+    guard statvfs(folder, &information) == 0 else { throw unusable }
+    let (free, overflow) = Int(clamping: information.f_bavail)
+      .multipliedReportingOverflow(by: Int(information.f_frsize))
+    guard overflow || free >= byteCount else {
       throw KitiError(
         .failed,
-        "The file \(path) needs \(Self.mebibytes(byteCount)) MiB, and its disk has "
-          + "\(Self.mebibytes(free.partialValue)) MiB free.",
+        "The file \(path) needs \(Self.mebibytes(byteCount)) MiB, and its disk has \(Self.mebibytes(free)) MiB free.",
         remedy: "Make room, or choose another folder.")
     }
   }
@@ -70,6 +80,12 @@ struct PendingFile {
   private var existing: KitiError {
     KitiError(
       .usage, "The file \(path) exists already.", remedy: "Choose another name, or give --overwrite to replace it.")
+  }
+
+  private var unusable: KitiError {
+    KitiError(
+      .usage, "The file \(path) cannot be made in the folder \(folder): \(Self.reason).",
+      remedy: "Choose a folder that exists and may be written in.")
   }
 
   private func failure(_ what: String) -> KitiError {
