@@ -38,6 +38,9 @@ final class Job {
     deadline = Date(timeIntervalSinceNow: seconds)
     var variables = environment
     variables[Self.variable] = token
+    // What a killed launcher or rank leaves behind goes with the test's folder.
+    variables["TMPDIR"] = folder.path
+    variables["OMPI_MCA_btl_vader_backing_directory"] = folder.path
     process = try Self.spawn(
       executable, arguments, variables.map { "\($0.key)=\($0.value)" }, directory: directory.path,
       output: folder.appendingPathComponent("output").path, errors: folder.appendingPathComponent("errors").path)
@@ -121,11 +124,20 @@ final class Job {
   /// Kills whatever still runs, and waits for it to be gone.
   func end() {
     for _ in 0..<500 {
-      let running = members
+      let running = members.map(\.process)
       if hasEnded && running.isEmpty { return }
-      for member in running { kill(member.process, SIGKILL) }
+      for process in running { kill(process, SIGKILL) }
       usleep(10_000)
     }
+  }
+
+  /// Waits for all processes to be gone without their being killed; false at the job's bound.
+  func isGone() -> Bool {
+    while !members.isEmpty {
+      if Date() > deadline { return false }
+      usleep(10_000)
+    }
+    return true
   }
 
   /// The processes of this job that run.
