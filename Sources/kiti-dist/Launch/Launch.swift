@@ -26,7 +26,7 @@ enum Launch {
       return try world.agreeing {
         do { return try body() } catch where !(error is KitiError) {
           parserError = error
-          throw KitiError(.usage, KitiDist.fullMessage(for: error), remedy: "")
+          throw KitiError(.usage, parserMessage(error), remedy: "")
         }
       }
     } catch let failure as AgreedFailure {
@@ -34,6 +34,13 @@ enum Launch {
       if let parserError, KitiDist.exitCode(for: parserError) == .success { throw parserError }
       throw failure
     }
+  }
+
+  /// What the parser says of a wrong command line, without its own mark of an error.
+  private static func parserMessage(_ error: any Error) -> String {
+    let text = KitiDist.fullMessage(for: error)
+    let mark = "Error: "
+    return text.hasPrefix(mark) ? String(text.dropFirst(mark.count)) : text
   }
 
   /// Parses and runs a command, then leaves with its status.
@@ -60,7 +67,7 @@ enum Launch {
       // The parser knows its own errors; everything else is a failure of the work.
       let isUsage = status == .validationFailure
       leaveAlone(
-        isUsage ? KitiDist.fullMessage(for: error) : "\(error)",
+        isUsage ? parserMessage(error) : "\(error)",
         isUsage ? KitiError.Kind.usage.exitStatus : KitiError.Kind.failed.exitStatus)
     }
   }
