@@ -28,7 +28,7 @@ extension ProgramTestCase {
   /// Checks that a job ends with this status and one report that holds all fragments, and changes nothing on the disk.
   @discardableResult
   func assertRefused(
-    _ arguments: [String], ranks: Int? = nil, status: Int32, naming fragments: String..., file: StaticString = #filePath,
+    _ arguments: [String], ranks: Int? = nil, status: Int32, naming fragments: [String], file: StaticString = #filePath,
     line: UInt = #line
   ) throws -> Outcome {
     let before = Snapshot(folder)
