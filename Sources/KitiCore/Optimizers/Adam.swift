@@ -48,7 +48,7 @@ public final class Adam: Optimizer {
       let second = load(s + at) * beta2 + gradient * gradient * (1 - beta2)
       store(first, m + at)
       store(second, s + at)
-      store(value * shrink - first * rate / (second.squareRoot() * rootScale + epsilon), values + at)
+      store(value * shrink - first * rate / (squareRoot(second) * rootScale + epsilon), values + at)
       store(Vector(repeating: 0), gradients + at)
     } _: { at in
       let gradient = gradients[at] * gradientScale + decay * values[at]

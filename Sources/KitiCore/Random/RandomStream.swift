@@ -146,7 +146,7 @@ private func unitInterval(_ words: VectorWord) -> Vector {
 @inline(__always)
 private func normalPair(_ first: VectorWord, _ second: VectorWord) -> (Vector, Vector) {
   let positive = 1 - unitInterval(first)  // in (0, 1]: the logarithm stays finite
-  let radius = (logarithm(positive) * -2).squareRoot()
+  let radius = squareRoot(logarithm(positive) * -2)
   let (sine, cosine) = sineCosine(turns: unitInterval(second) - 0.5)
   return (radius * cosine, radius * sine)
 }
