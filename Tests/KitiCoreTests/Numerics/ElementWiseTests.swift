@@ -85,7 +85,8 @@ final class ElementWiseTests: XCTestCase {
       let (x, y) = (GuardedArray(a), GuardedArray(b))
       let output = GuardedArray(count: count)
       add(x.pointer, y.pointer, scale: 0.7, count: count, into: output.pointer)
-      assertClose(output.values, zip(a, b).map { Double($0) + Double(0.7 as Float) * Double($1) }, within: 1.2e-7, "add")
+      let exact = zip(a, b).map { Double($0) + Double(0.7 as Float) * Double($1) }
+      assertClose(output.values, exact, within: 1.2e-7, "add")
       multiplyElements(x.pointer, by: y.pointer, count: count, into: output.pointer)
       XCTAssertEqual(output.values, zip(a, b).map { $0 * $1 })
       rescale(x.pointer, by: -1.5, count: count)
