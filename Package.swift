@@ -47,9 +47,11 @@ let package = Package(
       swiftSettings: processor),
     .executableTarget(
       name: "kiti-dist",
-      dependencies: ["KitiCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: ["KitiCore", "KitiMPI", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .testTarget(name: "KitiMPITests", dependencies: ["KitiMPI"]),
-    .testTarget(name: "KitiHDF5Tests", dependencies: ["KitiHDF5"], resources: [.copy("Fixtures")]),
+    .testTarget(
+      name: "KitiHDF5Tests", dependencies: ["KitiHDF5", "KitiMPI"], exclude: ["make-fixtures.py"],
+      resources: [.copy("Fixtures")]),
     .testTarget(
       name: "KitiCoreTests", dependencies: ["KitiCore"], resources: [.copy("Fixtures")],
       swiftSettings: processor),

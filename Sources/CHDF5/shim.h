@@ -64,6 +64,7 @@ static inline herr_t chdf5_iterate_links(hid_t group, H5_index_t index, H5_iter_
 }
 
 static inline MPI_Comm chdf5_mpi_world(void) { return MPI_COMM_WORLD; }
+static inline MPI_Comm chdf5_mpi_self(void) { return MPI_COMM_SELF; }
 static inline MPI_Info chdf5_mpi_no_info(void) { return MPI_INFO_NULL; }
 static inline MPI_Datatype chdf5_mpi_int64(void) { return MPI_INT64_T; }
 static inline MPI_Op chdf5_mpi_max(void) { return MPI_MAX; }

@@ -106,11 +106,12 @@ extension DataSet {
     plan.divide(elementBytes: elementBytes, limit: limit)
     var calls = plan.pieceCountTotal
     var properties = chdf5_default()
-    if let parallel = file.parallel, transfer == .collective {
+    // In a data set without elements all ranks know that there is nothing to do; the library would fail, having
+    // no place in the file.
+    if let parallel = file.parallel, transfer == .collective, elementCount > 0 {
       properties = HDF5Library.constants.collectiveTransfer
       calls = 1
-      // A rank's part has at most as many pieces as the data set has elements in excess of the limit; below it
-      // all ranks know that one call is enough and need not ask each other.
+      // Below the limit even the whole data set takes one call: all ranks know it without asking each other.
       if elementCount > limit / elementBytes {
         calls = try parallel.maximum(max(1, plan.pieceCountTotal), file: file.path)
       }

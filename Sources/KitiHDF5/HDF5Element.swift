@@ -1,6 +1,6 @@
 import CHDF5
 
-/// A number that data sets and attributes can hold. Stored little-endian.
+/// A number that data sets and attributes can hold. Stored little-endian; `Int` as a 64-bit integer.
 ///
 /// The types below are all there are: the file format knows no others that Swift has too.
 public protocol HDF5Element: BitwiseCopyable, Sendable {
@@ -13,6 +13,8 @@ extension Int8: HDF5Element { public static var elementKind: ElementKind { .int8
 extension Int16: HDF5Element { public static var elementKind: ElementKind { .int16 } }
 extension Int32: HDF5Element { public static var elementKind: ElementKind { .int32 } }
 extension Int64: HDF5Element { public static var elementKind: ElementKind { .int64 } }
+/// Without it, a literal like `3` would be kept as a `Double`.
+extension Int: HDF5Element { public static var elementKind: ElementKind { .int64 } }
 extension UInt8: HDF5Element { public static var elementKind: ElementKind { .uint8 } }
 extension UInt16: HDF5Element { public static var elementKind: ElementKind { .uint16 } }
 extension UInt32: HDF5Element { public static var elementKind: ElementKind { .uint32 } }

@@ -56,7 +56,7 @@ public final class HDF5File: @unchecked Sendable {
         .invalidArgument, file: path,
         "a user block of \(userBlockBytes) bytes is impossible: take 0 or a power of two from 512.")
     }
-    return try opening(path, .readWrite, locking, communicator) { (accessList) throws(HDF5Error) in
+    return try opening(path, .readWrite, locking, communicator) { (accessList, _) throws(HDF5Error) in
       let creation = H5Pcreate(chdf5_file_create())
       defer { H5Pclose(creation) }
       guard creation >= 0, H5Pset_userblock(creation, hsize_t(userBlockBytes)) >= 0,
@@ -70,11 +70,23 @@ public final class HDF5File: @unchecked Sendable {
   }
 
   /// Opens an existing file.
+  ///
+  /// A file that is cut short is refused here. Against bytes changed inside a file HDF5 1.10 defends itself badly:
+  /// it may read wrong numbers, and with a damaged heap of variable-length texts it never returns. Where that
+  /// matters, compare a checksum of the whole file before opening it.
   /// - Parameter communicator: The ranks that share the file; `nil` to open it for this process alone. Collective.
   public static func open(
     _ path: String, _ access: Access = .readOnly, locking: Locking = .bestEffort, communicator: MPI_Comm? = nil
   ) throws(HDF5Error) -> HDF5File {
-    try opening(path, access, locking, communicator) { (accessList) throws(HDF5Error) in
+    try opening(path, access, locking, communicator) { (accessList, parallel) throws(HDF5Error) in
+      if access == .readWrite {
+        // The library takes an empty file that may be written for a new one, and makes it one. The ranks must
+        // agree on what they see before some of them go on.
+        let isEmpty = OpeningFailure.isEmptyFile(path)
+        guard try parallel?.maximum(isEmpty ? 1 : 0, file: path) != 1, parallel != nil || !isEmpty else {
+          throw OpeningFailure.opening(path, access, LibraryStack())
+        }
+      }
       let id = H5Fopen(path, access == .readOnly ? chdf5_read_only() : chdf5_read_write(), accessList)
       guard id >= 0 else { throw OpeningFailure.opening(path, access, LibraryStack.capture()) }
       return id
@@ -83,7 +95,7 @@ public final class HDF5File: @unchecked Sendable {
 
   private static func opening(
     _ path: String, _ access: Access, _ locking: Locking, _ communicator: MPI_Comm?,
-    _ open: (_ accessList: hid_t) throws(HDF5Error) -> hid_t
+    _ open: (_ accessList: hid_t, ParallelAccess?) throws(HDF5Error) -> hid_t
   ) throws(HDF5Error) -> HDF5File {
     guard !path.isEmpty, !path.utf8.contains(0) else {
       throw HDF5Error(.invalidArgument, file: path, "a file's path is not empty and holds no zero byte.")
@@ -106,7 +118,7 @@ public final class HDF5File: @unchecked Sendable {
         }
       }
       do throws(HDF5Error) {
-        return try HDF5File(id: try open(accessList), path, access, parallel)
+        return try HDF5File(id: try open(accessList, parallel), path, access, parallel)
       } catch {
         // All ranks get here together: opening is collective and fails everywhere or nowhere.
         parallel?.free()
@@ -126,11 +138,12 @@ public final class HDF5File: @unchecked Sendable {
     H5Pclose(creation)
     userBlockBytes = Int(bytes)
     guard status >= 0 else { throw .ofLibrary(path, nil, "the file's properties could not be read.") }
+    if parallel != nil { ForgottenFiles.add(id) }
   }
 
   deinit {
     // Closing a parallel file is collective, and nothing makes ranks drop their last reference together: there
-    // `close` is the only way. The library's own shutdown in `MPI_Finalize` catches files that were forgotten.
+    // `close` is the only way, short of the end of MPI.
     HDF5Library.lockedQuietly {
       if !isClosed && parallel == nil { H5Fclose(id) }
     }
@@ -152,11 +165,13 @@ public final class HDF5File: @unchecked Sendable {
 
   /// Completes the file and closes it, with all groups and data sets in it. A second call does nothing.
   ///
-  /// Collective in parallel files, which are only ever closed by this call.
+  /// Collective in parallel files, which are only ever closed by this call, or by `MPI_Finalize` if all ranks
+  /// forgot it.
   public func close() throws(HDF5Error) {
     try HDF5Library.locked { () throws(HDF5Error) in
       guard !isClosed else { return }
       isClosed = true
+      if parallel != nil { ForgottenFiles.remove(id) }
       let status = H5Fclose(id)
       let error = status < 0 ? HDF5Error.ofLibrary(path, nil, "closing the file failed: it may be incomplete.") : nil
       parallel?.free()

@@ -6,6 +6,8 @@ import Foundation
 /// Debian's parallel HDF5 is built without thread safety, so every call of the library, and of the MPI
 /// routines that serve it, happens inside `locked`. The lock is recursive, since closing an object may happen
 /// (through `deinit`) while another call is under way.
+///
+/// HDF5 shuts itself down in `MPI_Finalize`: no file, serial ones included, may be used after it.
 package enum HDF5Library {
   private static let lock = NSRecursiveLock()
 

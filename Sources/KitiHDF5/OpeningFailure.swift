@@ -41,12 +41,17 @@ enum OpeningFailure {
       (code, message) = (.locked, lockMessage)
     } else if stack.minorCodes.contains(HDF5Library.constants.truncated) {
       (code, message) = (.truncated, "the file is cut short: its end is missing. Copy or make it again.")
-    } else if stack.minorCodes.contains(HDF5Library.constants.notHDF5) {
+    } else if stack.minorCodes.contains(HDF5Library.constants.notHDF5) || isEmptyFile(path) {
       (code, message) = (.notHDF5, "this is not an HDF5 file, or its beginning is missing.")
     } else {
       (code, message) = (.damaged, "the file begins like an HDF5 file but cannot be opened: it is damaged or cut short.")
     }
     return HDF5Error(code, file: path, message, libraryMessages: stack.messages)
+  }
+
+  static func isEmptyFile(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFREG && status.st_size == 0
   }
 
   private static let lockMessage =

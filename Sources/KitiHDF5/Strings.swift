@@ -137,6 +137,7 @@ extension Group {
       let type = try codec.makeType(storage)
       defer { H5Tclose(type) }
       let dataSet = try makeDataSet(path, type: type, shape: [strings.count], chunks: nil)
+      guard !strings.isEmpty else { return dataSet }
       // In parallel files all ranks write the same bytes to the same place, which is harmless.
       let properties = file.isParallel ? HDF5Library.constants.collectiveTransfer : chdf5_default()
       try codec.write(strings, storage) { H5Dwrite(dataSet.id, type, chdf5_all(), chdf5_all(), properties, $0) }
@@ -150,14 +151,15 @@ extension DataSet {
   public func readStrings() throws(HDF5Error) -> [String] {
     try HDF5Library.locked { () throws(HDF5Error) in
       try file.requireOpen(path)
+      let count = elementCount
       let type = H5Dget_type(id)
       let space = H5Dget_space(id)
       defer {
         H5Tclose(type)
         H5Sclose(space)
       }
-      return try StringCodec(file: file.path, object: path).read(elementCount, type: type, space: space) {
-        H5Dread(id, $0, chdf5_all(), chdf5_all(), chdf5_default(), $1)
+      return try StringCodec(file: file.path, object: path).read(count, type: type, space: space) {
+        count > 0 ? H5Dread(id, $0, chdf5_all(), chdf5_all(), chdf5_default(), $1) : 0
       }
     }
   }

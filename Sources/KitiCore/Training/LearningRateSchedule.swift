@@ -1,0 +1,53 @@
+import Foundation
+
+/// The learning rate as a pure function of the step.
+///
+/// A linear warm-up from base/w to base over its w steps comes first, if there is one (Goyal et al. 2017, arXiv 1706.02677,
+/// §2.2). Then it is constant, falls by a factor every so many steps (counted from the run's start), or follows half a cosine from
+/// the base down to its minimum at the last step (Loshchilov and Hutter 2017, arXiv 1608.03983, eq. 5).
+public struct LearningRateSchedule: Sendable, Equatable {
+  private let base: Double
+  private let shape: Shape
+  private let warmupSteps: Int
+  private let totalSteps: Int
+
+  private enum Shape: Equatable {
+    case constant
+    case step(every: Int, factor: Double)
+    case cosine(minimum: Double)
+  }
+
+  public init(_ configuration: OptimizerConfiguration, stepsPerEpoch: Int, epochs: Int) {
+    func steps(_ interval: Interval) -> Int {
+      switch interval {
+      case .epochs(let count): count * stepsPerEpoch
+      case .steps(let count): count
+      case .minutes: fatalError("a schedule counts steps or epochs: the configuration refuses times")
+      }
+    }
+    base = configuration.learningRate
+    totalSteps = stepsPerEpoch * epochs
+    warmupSteps = configuration.schedule.warmup.map(steps) ?? 0
+    shape =
+      switch configuration.schedule.shape {
+      case .constant: .constant
+      case .step(let every, let factor): .step(every: max(1, steps(every)), factor: factor)
+      case .cosine(let minimum): .cosine(minimum: minimum)
+      }
+  }
+
+  /// The rate of a step; 0 is the first.
+  public func rate(step: Int) -> Double {
+    if step < warmupSteps { return base * Double(step + 1) / Double(warmupSteps) }
+    switch shape {
+    case .constant:
+      return base
+    case .step(let every, let factor):
+      return base * pow(factor, Double(step / every))
+    case .cosine(let minimum):
+      let length = max(1, totalSteps - warmupSteps)
+      let progress = min(1, Double(step - warmupSteps) / Double(length))
+      return minimum + (base - minimum) * 0.5 * (1 + cos(.pi * progress))
+    }
+  }
+}

@@ -1,0 +1,310 @@
+import Foundation
+import KitiMPI
+
+/// Runs an experiment: sampler → loader → forward → loss → backward → averaging → optimizer → records → checkpoints.
+///
+/// All methods are collective over the communicator.
+public final class Trainer {
+  /// How a run ended.
+  public enum Outcome: Sendable, Equatable {
+    case finished
+    /// `maxSteps` was reached; the run can be resumed.
+    case reachedLimit
+    /// A signal asked to stop; the run can be resumed.
+    case stopped(signal: Int32)
+  }
+
+  public let configuration: Configuration
+  public let description: RunDescription
+  /// After the last evaluation.
+  public private(set) var lastEvaluation: EvaluationReport?
+  public private(set) var lastCheckpoint: String?
+
+  private let communicator: Communicator
+  private let folder: RunFolder
+  private let checkpoints: CheckpointFolder
+  private let observer: (any TrainingObserver)?
+  private let dataSet: FieldDataSet
+  private let plan: SamplingPlan
+  private let work: TrainingStep
+  private let consistency: ParameterConsistency
+  private let schedule: LearningRateSchedule
+  private let resumePoint: ResumePoint?
+  private var state: TrainingState
+  private var metrics: MetricsLog?
+  private var clock: RunClock
+
+  /// Opens the data, builds model and optimizer, and takes over a checkpoint if there is one to resume. Writes nothing.
+  ///
+  /// - Parameters:
+  ///   - folder: of the run.
+  ///   - resume: look for a checkpoint there.
+  ///   - observer: used on rank 0.
+  public init(
+    configuration: Configuration, folder: RunFolder, resume: Bool, communicator: Communicator,
+    observer: (any TrainingObserver)?
+  ) throws {
+    try Trainer.requireSameConfiguration(configuration, communicator)
+    self.configuration = configuration
+    self.communicator = communicator
+    self.folder = folder
+    self.observer = communicator.rank == 0 ? observer : nil
+    checkpoints = CheckpointFolder(runFolder: folder.path, keep: configuration.checkpoint.keep)
+    dataSet = try communicator.agreeing { try Experiment.dataSet(configuration.data) }
+    resumePoint = resume ? try ResumePoint.find(in: checkpoints, for: configuration, communicator: communicator) : nil
+    let training = configuration.training
+    let samples = dataSet.sampleCount(.train)
+    let globalBatch =
+      resumePoint?.state.globalBatch
+      ?? {
+        switch training.batch {
+        case .perRank(let count): count * communicator.size * training.accumulation
+        case .global(let count): count
+        }
+      }()
+    plan = SamplingPlan(
+      sampleCount: samples, globalBatch: globalBatch, accumulation: training.accumulation, rank: communicator.rank,
+      worldSize: communicator.size, seed: configuration.seed)
+    let largestShare = (min(globalBatch, samples) + communicator.size - 1) / communicator.size
+    let capacity = (largestShare + training.accumulation - 1) / training.accumulation
+    let model = try communicator.agreeing { [dataSet] in
+      try Experiment.model(
+        configuration.model, inputShape: dataSet.inputShape, targetShape: dataSet.targetShape, capacity: capacity)
+    }
+    let store = ParameterStore(model.parameters, seed: configuration.seed)
+    work = TrainingStep(
+      model: model, store: store, optimizer: Experiment.optimizer(configuration.optimizer, count: store.count),
+      averager: GradientAverager(
+        store: store, communicator: communicator, bucketMiB: configuration.parallel.bucketMiB),
+      clipNorm: training.clipNorm)
+    consistency = ParameterConsistency(store: store, communicator: communicator)
+    schedule = LearningRateSchedule(
+      configuration.optimizer, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs)
+    if let resumePoint {
+      state = try Checkpoint.read(
+        from: resumePoint.path, into: store, optimizerState: work.optimizer.state, communicator: communicator)
+      state.worldSize = communicator.size
+    } else {
+      state = TrainingState(
+        step: 0, epoch: 0, stepInEpoch: 0, samplesInEpoch: 0, seed: configuration.seed, worldSize: communicator.size,
+        globalBatch: globalBatch, bestMetric: nil, elapsedSeconds: 0)
+      try communicator.broadcast(store.values.buffer, root: 0)
+    }
+    clock = RunClock(elapsed: state.elapsedSeconds)
+    let optimizerBytes = work.optimizer.state.reduce(0) { $0 + $1.buffer.byteCount }
+    description = RunDescription(
+      name: configuration.name, ranks: communicator.size, parameterCount: store.parameterCount, trainingSamples: samples,
+      testSamples: dataSet.sampleCount(.test), globalBatch: globalBatch, stepsPerEpoch: plan.stepsPerEpoch,
+      totalSteps: plan.stepsPerEpoch * training.epochs, firstStep: state.step, workspaceBytes: model.workspaceBytes,
+      stateBytes: 2 * store.values.byteCount + optimizerBytes, bytesSentPerStep: work.averager.bytesPerStep,
+      layers: model.summary)
+  }
+
+  /// Trains to the end of the last epoch, to `maxSteps` or to a stop signal. A checkpoint is written at each of these.
+  ///
+  /// - Parameter maxSteps: stop once this many steps of the run are done.
+  public func run(maxSteps: Int? = nil) throws -> Outcome {
+    try prepareFolder()
+    observer?.runBegins(description)
+    for notice in resumePoint?.notices ?? [] { observer?.notice(notice) }
+    let total = description.totalSteps
+    let limit = min(total, maxSteps ?? total)
+    guard state.step < limit else { return state.step >= total ? .finished : .reachedLimit }
+    let loader = try BatchLoader(
+      dataSet: dataSet, split: .train, plan: plan, capacity: work.model.capacity, startEpoch: state.epoch,
+      startStep: state.stepInEpoch, endEpoch: configuration.training.epochs)
+    defer { loader.stop() }
+    var evaluations = IntervalTimer(configuration.training.evaluateEvery, stepsPerEpoch: plan.stepsPerEpoch)
+    var saves = IntervalTimer(configuration.checkpoint.every, stepsPerEpoch: plan.stepsPerEpoch)
+    while state.step < limit {
+      let due = try step(loader, evaluations: &evaluations, saves: &saves)
+      let isLast = state.step == limit
+      if state.step % configuration.parallel.checkEvery == 0 { try consistency.check(step: state.step) }
+      if due.evaluation || state.step == total { try evaluate() }
+      if due.save || isLast || due.stop { try save() }
+      if due.stop, !isLast {
+        return .stopped(signal: try communicator.allreduce(StopSignals.pending ?? 0, .maximum))
+      }
+    }
+    return state.step == total ? .finished : .reachedLimit
+  }
+
+  // MARK: - One step
+
+  private func step(
+    _ loader: BatchLoader, evaluations: inout IntervalTimer, saves: inout IntervalTimer
+  ) throws -> (evaluation: Bool, save: Bool, stop: Bool) {
+    let start = MPI.wallTime
+    work.averager.resetTimes()
+    for collision in work.model.collisions { collision.resetCounts() }
+    let globalCount = plan.globalCount(step: state.stepInEpoch)
+    var loss = 0.0
+    var done = 0
+    for micro in 0..<configuration.training.accumulation {
+      let batch = try loader.next()
+      let pass = Pass(
+        isTraining: true, seed: configuration.seed, step: UInt64(state.step), rank: communicator.rank,
+        firstSample: done, sampleIndices: batch.indices)
+      loss += work.accumulate(
+        inputs: batch.inputs, targets: batch.targets, count: batch.count, pass: pass, globalCount: globalCount,
+        isLast: micro == configuration.training.accumulation - 1)
+      done += batch.count
+    }
+    let gradientNorm = try work.average()
+    let isFirst = communicator.rank == 0
+    let shared = try share(
+      loss: loss, stop: StopSignals.pending != nil, evaluation: isFirst && evaluations.isTimeUp,
+      save: isFirst && saves.isTimeUp)
+    let learningRate = schedule.rate(step: state.step)
+    try requireFinite(loss: shared.loss / Double(globalCount), gradientNorm: gradientNorm)
+    work.update(learningRate: learningRate, step: state.step + 1, gradientNorm: gradientNorm)
+    advance(by: globalCount)
+    let seconds = MPI.wallTime - start
+    try record(
+      StepReport(
+        step: state.step, totalSteps: description.totalSteps, epoch: (state.step - 1) / plan.stepsPerEpoch,
+        samples: (state.step - 1) / plan.stepsPerEpoch * description.trainingSamples
+          + (state.samplesInEpoch == 0 ? description.trainingSamples : state.samplesInEpoch),
+        loss: shared.loss / Double(globalCount), learningRate: learningRate, gradientNorm: gradientNorm,
+        samplesPerSecond: Double(globalCount) / seconds, collisionRate: shared.collisionRate,
+        communicationShare: communicator.size > 1 ? work.averager.exposedSeconds / seconds : nil))
+    return (
+      evaluations.isDue(step: state.step) || shared.evaluation, saves.isDue(step: state.step) || shared.save, shared.stop
+    )
+  }
+
+  private struct Shared {
+    var loss: Double
+    var collisionRate: Double?
+    var stop: Bool
+    var evaluation: Bool
+    var save: Bool
+  }
+
+  /// What all ranks must know of a step, in one small allreduce: control flow follows it on all of them alike.
+  private func share(loss: Double, stop: Bool, evaluation: Bool, save: Bool) throws -> Shared {
+    let collisions = work.model.collisions
+    let accepted = collisions.reduce(0) { $0 + $1.acceptedPairs }
+    let candidates = collisions.reduce(0) { $0 + $1.candidatePairs }
+    var sums: InlineArray<6, Double> = [
+      loss, Double(accepted), Double(candidates), stop ? 1 : 0, evaluation ? 1 : 0, save ? 1 : 0,
+    ]
+    try withUnsafeMutableBytes(of: &sums) { bytes in
+      try communicator.allreduce(inPlace: bytes.bindMemory(to: Double.self), .sum)
+    }
+    return Shared(
+      loss: sums[0], collisionRate: sums[2] > 0 ? sums[1] / sums[2] : nil, stop: sums[3] > 0, evaluation: sums[4] > 0,
+      save: sums[5] > 0)
+  }
+
+  private func advance(by samples: Int) {
+    state.step += 1
+    state.stepInEpoch += 1
+    state.samplesInEpoch += samples
+    if state.stepInEpoch == plan.stepsPerEpoch {
+      state.epoch += 1
+      state.stepInEpoch = 0
+      state.samplesInEpoch = 0
+    }
+  }
+
+  /// Both numbers are the same on every rank.
+  private func requireFinite(loss: Double, gradientNorm: Double) throws {
+    guard !(loss.isFinite && gradientNorm.isFinite) else { return }
+    let saved = lastCheckpoint ?? resumePoint?.path
+    throw AgreedFailure(
+      error: KitiError(
+        .failed,
+        "Step \(state.step + 1): the \(loss.isFinite ? "gradient's norm" : "loss") is \(loss.isFinite ? gradientNorm : loss); the parameters are left as they were.",
+        remedy: "Lower optimizer.learningRate or set training.clipNorm"
+          + (saved.map { "; the last checkpoint is \($0)." } ?? ". No checkpoint had been written yet.")),
+      rank: 0)
+  }
+
+  // MARK: - Records, evaluation, checkpoints
+
+  private func prepareFolder() throws {
+    try communicator.onFirstRank {
+      if resumePoint == nil { try folder.create() } else { try folder.makeFolders() }
+      try folder.write(configuration)
+      metrics = try MetricsLog(path: folder.metricsPath, keepingSteps: resumePoint?.state.step)
+    }
+    let hosts = try communicator.allgather(MPI.processorName)
+    var line = MetricsLine(kind: "run")
+    line.set("name", configuration.name)
+    line.set("step", state.step)
+    line.set("ranks", communicator.size)
+    line.set("hosts", Array(Set(hosts)).sorted())
+    line.set("seed", "\(configuration.seed)")
+    line.set("parameters", description.parameterCount)
+    line.set("globalBatch", description.globalBatch)
+    line.set("version", KitiVersion.program)
+    line.set("mpi", MPI.libraryVersion)
+    line.set("instructionSet", InstructionSet.name)
+    line.set("started", ISO8601DateFormatter().string(from: Date()))
+    try metrics?.write(line)
+  }
+
+  private func record(_ report: StepReport) throws {
+    guard communicator.rank == 0 else { return }
+    var line = MetricsLine(kind: "step")
+    line.set("step", report.step)
+    line.set("epoch", report.epoch)
+    line.set("samples", report.samples)
+    line.set("loss", report.loss)
+    line.set("learningRate", report.learningRate)
+    line.set("gradientNorm", report.gradientNorm)
+    line.set("samplesPerSecond", (report.samplesPerSecond * 10).rounded() / 10)
+    if let rate = report.collisionRate { line.set("collisionRate", rate) }
+    if let share = report.communicationShare { line.set("communicationShare", (share * 1e4).rounded() / 1e4) }
+    try metrics?.write(line)
+    observer?.stepEnds(report)
+  }
+
+  private func evaluate() throws {
+    let start = MPI.wallTime
+    let result = try Evaluation.relativeL2(
+      model: work.model, dataSet: dataSet, split: .test, communicator: communicator)
+    let isBest = result.mean < state.bestMetric ?? .infinity
+    if isBest { state.bestMetric = result.mean }
+    let report = EvaluationReport(
+      step: state.step, epoch: (state.step - 1) / plan.stepsPerEpoch, relativeL2: result.mean, samples: result.samples,
+      seconds: MPI.wallTime - start, isBest: isBest)
+    lastEvaluation = report
+    guard communicator.rank == 0 else { return }
+    var line = MetricsLine(kind: "evaluation")
+    line.set("step", report.step)
+    line.set("epoch", report.epoch)
+    line.set("relativeL2", report.relativeL2)
+    line.set("samples", report.samples)
+    try metrics?.write(line)
+    observer?.evaluationEnds(report)
+  }
+
+  private func save() throws {
+    let start = MPI.wallTime
+    try consistency.check(step: state.step)
+    state.elapsedSeconds = clock.elapsed
+    let path = checkpoints.path(step: state.step)
+    try Checkpoint.write(
+      to: path, store: work.store, optimizerState: work.optimizer.state, state: state,
+      configuration: configuration.yaml, communicator: communicator)
+    try communicator.onFirstRank { try checkpoints.commit(step: state.step) }
+    lastCheckpoint = path
+    observer?.checkpointIsWritten(path: path, seconds: MPI.wallTime - start)
+  }
+
+  /// Ranks may be started with different command lines: they must not train different things.
+  private static func requireSameConfiguration(_ configuration: Configuration, _ communicator: Communicator) throws {
+    let texts = try communicator.allgather(configuration.yaml)
+    guard let other = texts.indices.first(where: { texts[$0] != texts[0] }) else { return }
+    try communicator.agreeing {
+      let first = try Configuration(yaml: texts[0], name: "rank 0")
+      let second = try Configuration(yaml: texts[other], name: "rank \(other)")
+      throw KitiError(
+        .usage,
+        "Ranks 0 and \(other) were started with different configurations: \(first.firstDifference(from: second) ?? "their texts differ").",
+        remedy: "Start all ranks with the same file and the same --set options.")
+    }
+  }
+}

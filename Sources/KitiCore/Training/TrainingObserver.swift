@@ -1,0 +1,60 @@
+/// What a person may want to see of a run as it goes on; called on rank 0 only.
+public protocol TrainingObserver: AnyObject {
+  func runBegins(_ description: RunDescription)
+  func stepEnds(_ report: StepReport)
+  func evaluationEnds(_ report: EvaluationReport)
+  func checkpointIsWritten(path: String, seconds: Double)
+  /// Something out of the ordinary that is not an error.
+  func notice(_ text: String)
+}
+
+/// The sizes of a run, known before its first step.
+public struct RunDescription: Sendable {
+  public var name: String
+  public var ranks: Int
+  public var parameterCount: Int
+  public var trainingSamples: Int
+  public var testSamples: Int
+  public var globalBatch: Int
+  public var stepsPerEpoch: Int
+  public var totalSteps: Int
+  /// Steps done before this start.
+  public var firstStep: Int
+  /// On this rank.
+  public var workspaceBytes: Int
+  /// Parameters, gradients and optimizer state on this rank.
+  public var stateBytes: Int
+  /// What each rank hands to the gradient allreduce in a step.
+  public var bytesSentPerStep: Int
+  public var layers: [LayerSummary]
+}
+
+/// One optimizer step, over all ranks.
+public struct StepReport: Sendable {
+  /// Steps done, this one included.
+  public var step: Int
+  public var totalSteps: Int
+  public var epoch: Int
+  /// Samples of the run so far.
+  public var samples: Int
+  /// Mean over the samples of the step.
+  public var loss: Double
+  public var learningRate: Double
+  public var gradientNorm: Double
+  public var samplesPerSecond: Double
+  /// Accepted pairs over candidate pairs; nil without collisions.
+  public var collisionRate: Double?
+  /// Share of the step in which this rank waited for others; nil with one rank.
+  public var communicationShare: Double?
+}
+
+/// Metrics over the whole test split.
+public struct EvaluationReport: Sendable {
+  public var step: Int
+  public var epoch: Int
+  /// Mean relative L2 error over the samples.
+  public var relativeL2: Double
+  public var samples: Int
+  public var seconds: Double
+  public var isBest: Bool
+}

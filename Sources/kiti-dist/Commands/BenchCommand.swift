@@ -1,0 +1,35 @@
+import ArgumentParser
+import KitiCore
+
+struct BenchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "bench", abstract: "Measure training steps on random data.",
+    subcommands: [FNO1DBench.self])
+}
+
+/// What every benchmark of a model takes.
+struct BenchOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Samples of a step on each rank.", valueName: "b"))
+  var batch = 20
+
+  @Option(help: ArgumentHelp("Steps to measure, after a warm-up.", valueName: "n"))
+  var steps = 40
+
+  @Option(help: "Collisions: none or ntc.")
+  var scheme = CollisionOptions.Scheme.none
+
+  @Option(help: ArgumentHelp("Threads of a rank; this version has one, start more ranks instead.", valueName: "t"))
+  var threads = 1
+
+  @Flag(help: "One JSON line instead of text.")
+  var json = false
+
+  func validate() throws {
+    if batch < 1 || steps < 1 { throw ValidationError("--batch and --steps: give at least 1.") }
+    if threads != 1 {
+      throw ValidationError("--threads \(threads): a rank has one thread. Use more cores with mpirun -np N.")
+    }
+  }
+}
+
+extension CollisionOptions.Scheme: ExpressibleByArgument {}

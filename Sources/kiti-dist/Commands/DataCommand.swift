@@ -1,0 +1,13 @@
+import ArgumentParser
+
+struct DataCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "data", abstract: "Make and look at data sets.",
+    subcommands: [DataMakeCommand.self, DataInspectCommand.self])
+}
+
+struct DataMakeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "make", abstract: "Make a data set by solving equations, with all ranks.",
+    subcommands: [DataMakeBurgersCommand.self])
+}

@@ -1,0 +1,27 @@
+import Foundation
+
+/// One line on standard error that says how far a long command is; only shown on a terminal.
+final class ProgressLine {
+  private let isShown: Bool
+  private let total: Int
+  private let unit: String
+  private let started = Date()
+  private var lastDrawn = Date.distantPast
+
+  init(isShown: Bool, total: Int, unit: String) {
+    self.isShown = isShown && isatty(STDERR_FILENO) == 1
+    self.total = total
+    self.unit = unit
+  }
+
+  func show(_ done: Int) {
+    guard isShown, done > 0, Date().timeIntervalSince(lastDrawn) > 0.1 || done == total else { return }
+    lastDrawn = Date()
+    let remaining = Date().timeIntervalSince(started) / Double(done) * Double(total - done)
+    Report.write("\r\u{1B}[K\(done) of \(total) \(unit)  \(100 * done / total) %  \(Report.duration(remaining)) left")
+  }
+
+  func clear() {
+    if isShown { Report.write("\r\u{1B}[K") }
+  }
+}

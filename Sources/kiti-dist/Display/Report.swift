@@ -1,0 +1,28 @@
+import Foundation
+
+/// Text for people: results on standard output, everything else on standard error.
+enum Report {
+  static func error(_ text: String) { write("kiti-dist: error: \(text)\n") }
+  static func notice(_ text: String) { write("kiti-dist: \(text)\n") }
+
+  static func write(_ text: String) { FileHandle.standardError.write(Data(text.utf8)) }
+
+  /// `1:02:03`, `2:03`.
+  static func duration(_ seconds: Double) -> String {
+    let whole = Int(seconds.rounded())
+    let (hours, minutes, rest) = (whole / 3600, whole / 60 % 60, whole % 60)
+    return hours > 0
+      ? String(format: "%d:%02d:%02d", hours, minutes, rest) : String(format: "%d:%02d", minutes, rest)
+  }
+
+  /// `1.2 GiB`, `34.5 MiB`, `6 KiB`.
+  static func bytes(_ count: Int) -> String {
+    let value = Double(count)
+    if value >= 1_073_741_824 { return String(format: "%.1f GiB", value / 1_073_741_824) }
+    if value >= 1_048_576 { return String(format: "%.1f MiB", value / 1_048_576) }
+    return String(format: "%.0f KiB", value / 1024)
+  }
+
+  /// Four significant digits.
+  static func number(_ value: Double) -> String { String(format: "%.4g", value) }
+}

@@ -1,0 +1,43 @@
+import KitiCore
+
+/// What `--dry-run` prints.
+enum RunSummary {
+  static func print(_ trainer: Trainer) {
+    let run = trainer.description
+    Swift.print(trainer.configuration.yaml)
+    Table.print(
+      header: ["layer", "output", "parameters", "FLOPs/sample"],
+      rows: run.layers.map {
+        [
+          $0.path, $0.outputShape.map(String.init).joined(separator: " × "), String($0.parameterCount),
+          Report.number(Double($0.operations)),
+        ]
+      })
+    let operations = run.layers.reduce(0) { $0 + $1.operations }
+    Swift.print(
+      """
+
+      parameters              \(run.parameterCount)
+      FLOPs                   \(Report.number(Double(operations))) forward, about \(Report.number(3 * Double(operations))) in training, per sample
+      samples                 \(run.trainingSamples) training, \(run.testSamples) test
+      global batch            \(run.globalBatch) on \(run.ranks) rank\(run.ranks == 1 ? "" : "s"), \(run.stepsPerEpoch) steps per epoch, \(run.totalSteps) in all
+      memory per rank         \(Report.bytes(run.stateBytes)) parameters, gradients and optimizer; \(Report.bytes(run.workspaceBytes)) activations and workspaces
+      allreduce per step      \(Report.bytes(run.bytesSentPerStep)) on each rank
+      """)
+  }
+}
+
+/// A plain table: first column left, the others right.
+enum Table {
+  static func print(header: [String], rows: [[String]]) {
+    let all = [header] + rows
+    let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
+    for row in all {
+      let cells = row.indices.map { column in
+        let padding = String(repeating: " ", count: widths[column] - row[column].count)
+        return column == 0 ? row[column] + padding : padding + row[column]
+      }
+      Swift.print(cells.joined(separator: "  "))
+    }
+  }
+}

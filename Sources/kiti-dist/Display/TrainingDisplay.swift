@@ -1,0 +1,63 @@
+import Foundation
+import KitiCore
+
+/// Shows a run as it goes on: one line that is rewritten on a terminal, one line an evaluation elsewhere.
+final class TrainingDisplay: TrainingObserver {
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private var lastDrawn = 0.0
+  private var firstStep = 0
+  private var started = Date()
+  private var lastStep: StepReport?
+
+  func runBegins(_ run: RunDescription) {
+    started = Date()
+    firstStep = run.firstStep
+    let ranks = run.ranks == 1 ? "1 rank" : "\(run.ranks) ranks"
+    Report.notice(
+      "\(run.name): \(run.parameterCount) parameters, \(run.trainingSamples) training and \(run.testSamples) test samples, "
+        + "\(ranks), global batch \(run.globalBatch), \(run.totalSteps) steps"
+        + (run.firstStep > 0 ? ", going on after step \(run.firstStep)" : ""))
+  }
+
+  func stepEnds(_ report: StepReport) {
+    lastStep = report
+    guard isTerminal else { return }
+    let now = Date().timeIntervalSinceReferenceDate
+    guard now - lastDrawn > 0.1 || report.step == report.totalSteps else { return }
+    lastDrawn = now
+    let pace = Date().timeIntervalSince(started) / Double(max(1, report.step - firstStep))
+    let remaining = Report.duration(pace * Double(report.totalSteps - report.step))
+    Report.write("\r\u{1B}[K\(line(report))  \(remaining) left")
+  }
+
+  func evaluationEnds(_ report: EvaluationReport) {
+    let step = lastStep.map { line($0) } ?? ""
+    clear()
+    Report.notice(
+      "\(step)  test relative L2 \(Report.number(report.relativeL2 * 100)) %\(report.isBest ? " (best)" : "")")
+  }
+
+  func checkpointIsWritten(path: String, seconds: Double) {
+    clear()
+    Report.notice("checkpoint \(path) (\(String(format: "%.2f", seconds)) s)")
+  }
+
+  func notice(_ text: String) {
+    clear()
+    Report.notice(text)
+  }
+
+  private func clear() {
+    if isTerminal { Report.write("\r\u{1B}[K") }
+  }
+
+  private func line(_ report: StepReport) -> String {
+    var parts = [
+      "epoch \(report.epoch + 1)", "step \(report.step)/\(report.totalSteps)", "loss \(Report.number(report.loss))",
+      "learning rate \(Report.number(report.learningRate))", "\(Int(report.samplesPerSecond)) samples/s",
+    ]
+    if let rate = report.collisionRate { parts.append(String(format: "collisions %.1f %%", rate * 100)) }
+    if let share = report.communicationShare { parts.append(String(format: "waiting %.1f %%", share * 100)) }
+    return parts.joined(separator: "  ")
+  }
+}
