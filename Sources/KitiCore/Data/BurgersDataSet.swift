@@ -46,7 +46,7 @@ public struct BurgersDataSet: Sendable {
     let (maker, writer) = try communicator.agreeing {
       guard samples >= 2, (1..<samples).contains(testSamples) else {
         throw KitiError(
-          .usage, "\(testSamples) of \(samples) samples cannot be set aside for testing.",
+          .usage, "A data set of \(samples) samples with \(testSamples) of them for testing cannot be made.",
           remedy: "Make at least 2 samples, and leave at least one for training and one for testing.")
       }
       let maker = try BurgersMaker(
