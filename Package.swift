@@ -47,7 +47,7 @@ let package = Package(
       swiftSettings: processor),
     .executableTarget(
       name: "kiti-dist",
-      dependencies: ["KitiCore", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+      dependencies: ["KitiCore", "KitiMPI", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
     .testTarget(name: "KitiMPITests", dependencies: ["KitiMPI"]),
     .testTarget(
       name: "KitiHDF5Tests", dependencies: ["KitiHDF5", "KitiMPI"], exclude: ["make-fixtures.py"],

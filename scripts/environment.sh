@@ -35,8 +35,6 @@ require_swift() {
 # mpirun refuses root and more ranks than cores unless told; with a binding to one core, background threads would starve.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
-# The vendored help of a container without cross-memory attach is a page of text at each start.
-export OMPI_MCA_btl_vader_single_copy_mechanism=${OMPI_MCA_btl_vader_single_copy_mechanism:-none}
 
 build_packages=(libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libopenblas-dev libfftw3-dev libxxhash-dev pkg-config)
 

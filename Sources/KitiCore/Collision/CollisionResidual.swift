@@ -26,6 +26,8 @@ public final class CollisionResidual: @unchecked Sendable {
   private let distances: AlignedBuffer<Float>
   private let speeds: AlignedBuffer<Float>
   private let uniforms: AlignedBuffer<Float>
+  /// coefficient / s_max of the sample that collided last.
+  private var speedScale: Float = 0
   private var rankStream: (seed: UInt64, rank: Int, stream: RandomStream)?
 
   /// An accepted pair, as the backward pass needs it.
@@ -92,11 +94,10 @@ public final class CollisionResidual: @unchecked Sendable {
       matching, words: UnsafeMutableBufferPointer(start: words.pointer, count: layout.count), from: stream, at: at)
     at.item = .max - 1
     stream.fillUniforms(UnsafeMutableBufferPointer(start: uniforms.pointer, count: pairs), at: at)
-    measurePairs(position: position, velocity: velocity)
-    let scale = acceptance()
+    measurePairs(0..<pairs, position: position, velocity: velocity)
+    speedScale = acceptance()
     var count = 0
-    for pair in 0..<pairs
-    where uniforms.pointer[pair] < scale * speeds.pointer[pair] * distances.pointer[pair] {
+    for pair in 0..<pairs where uniforms.pointer[pair] < probability(pair) {
       let record = sample * pairCapacity + count
       at.item = UInt32(truncatingIfNeeded: pair)
       let normal = vectors.pointer + record * 2 * layout.dimensions
@@ -148,9 +149,13 @@ public final class CollisionResidual: @unchecked Sendable {
     return (rankStream!.stream, .init(step: step, sample: UInt32(truncatingIfNeeded: pass.firstSample &+ sample)))
   }
 
-  /// Distances and relative speeds of all candidate pairs.
-  private func measurePairs(position: UnsafePointer<Float>, velocity: UnsafeMutablePointer<Float>) {
-    for pair in 0..<layout.count / 2 {
+  private func probability(_ pair: Int) -> Float { speedScale * speeds.pointer[pair] * distances.pointer[pair] }
+
+  /// Distances and relative speeds of candidate pairs.
+  private func measurePairs(
+    _ pairs: Range<Int>, position: UnsafePointer<Float>, velocity: UnsafeMutablePointer<Float>
+  ) {
+    for pair in pairs {
       let first = Int(order.pointer[2 &* pair]) &* layout.particleStride
       let second = Int(order.pointer[2 &* pair &+ 1]) &* layout.particleStride
       var r = Vector(repeating: 0)
@@ -176,7 +181,9 @@ public final class CollisionResidual: @unchecked Sendable {
         }
       }
       distances.pointer[pair] = (r.sum() + rTail).squareRoot()
-      speeds.pointer[pair] = (s.sum() + sTail).squareRoot()
+      let square = s.sum() + sTail
+      // Squares this small have lost digits, and a collision would not keep the energy: such a pair stands still.
+      speeds.pointer[pair] = square < 1e-30 ? 0 : square.squareRoot()
     }
   }
 
@@ -217,7 +224,7 @@ public final class CollisionResidual: @unchecked Sendable {
       var c = 0
       while c &+ width <= layout.pieceLength {
         let (a, b, direction) = (load(vi + c), load(vj + c), load(g + c))
-        let centre = (a + b) * 0.5
+        let centre = (a * 0.5).addingProduct(b, Vector(repeating: 0.5))  // a + b may overflow
         store(a - b, w + c)
         store(centre.addingProduct(direction, Vector(repeating: reach)), vi + c)
         store(centre.addingProduct(direction, Vector(repeating: -reach)), vj + c)
@@ -225,7 +232,7 @@ public final class CollisionResidual: @unchecked Sendable {
       }
       while c < layout.pieceLength {
         let (a, b) = (vi[c], vj[c])
-        let centre = (a + b) * 0.5
+        let centre = (a * 0.5).addingProduct(b, 0.5)
         w[c] = a - b
         vi[c] = centre.addingProduct(g[c], reach)
         vj[c] = centre.addingProduct(g[c], -reach)
@@ -276,5 +283,45 @@ public final class CollisionResidual: @unchecked Sendable {
         c &+= 1
       }
     }
+  }
+}
+
+// MARK: - Inspection
+
+extension CollisionResidual {
+  /// Candidate pairs of the sample that collided last, each with the probability of its acceptance.
+  package var candidates: [(first: Int, second: Int, probability: Float)] {
+    (0..<layout.count / 2).map {
+      (Int(order.pointer[2 * $0]), Int(order.pointer[2 * $0 + 1]), probability($0))
+    }
+  }
+
+  /// The pairs of a sample that collided in the last forward pass, each with its unit vector e: v_i' = c + s/2 · e.
+  package func collisions(sample: Int) -> [(first: Int, second: Int, direction: [Float])] {
+    let d = layout.dimensions
+    return (0..<recordCounts.pointer[sample]).map { index in
+      let record = records.pointer[sample * pairCapacity + index]
+      let normal = vectors.pointer + (sample * pairCapacity + index) * 2 * d
+      return (Int(record.first), Int(record.second), (0..<d).map { normal[$0] / record.normalLength })
+    }
+  }
+
+  /// Lets the given pairs of one sample collide instead of drawn ones, each along its vector of any length above 0;
+  /// `collideBackward` then belongs to them.
+  package func collide(
+    sample: Int, pairs: [(first: Int, second: Int)], normals: [[Float]], velocity: UnsafeMutablePointer<Float>
+  ) {
+    for (index, pair) in pairs.enumerated() {
+      let normal = vectors.pointer + (sample * pairCapacity + index) * 2 * layout.dimensions
+      for lane in 0..<layout.dimensions { normal[lane] = normals[index][lane] }
+      (order.pointer[0], order.pointer[1]) = (UInt32(pair.first), UInt32(pair.second))
+      measurePairs(0..<1, position: velocity, velocity: velocity)
+      let record = PairRecord(
+        first: Int32(pair.first), second: Int32(pair.second), speed: speeds.pointer[0],
+        normalLength: Float(sumOfSquares(normal, count: layout.dimensions).squareRoot()))
+      records.pointer[sample * pairCapacity + index] = record
+      scatter(record, normal: normal, velocity: velocity)
+    }
+    recordCounts.pointer[sample] = pairs.count
   }
 }

@@ -27,8 +27,9 @@ public struct RelativeL2: Sendable {
       let error = errors.squareRoot()
       total += error / norm
       guard let gradient else { continue }
-      let factor = error == 0 ? 0 : Float(Double(scale) / (error * norm))
-      for index in 0..<size { gradient[sample * size + index] = factor * (p[index] - t[index]) }
+      // In two factors: their product may leave the range of fp32 where the gradient does not.
+      let (unit, factor) = (error == 0 ? 0 : Float(1 / error), Float(Double(scale) / norm))
+      for index in 0..<size { gradient[sample * size + index] = (p[index] - t[index]) * unit * factor }
     }
     return total
   }

@@ -34,43 +34,55 @@ public enum Philox {
   static func blocks(
     first: UInt32, _ c1: UInt32, _ c2: UInt32, _ c3: UInt32, key: SIMD2<UInt32>
   ) -> (VectorWord, VectorWord, VectorWord, VectorWord) {
-    typealias Lanes = VectorLong
-    let mask = Lanes(repeating: 0xFFFF_FFFF)
-    let m0 = Lanes(repeating: UInt64(multiplier0))
-    let m1 = Lanes(repeating: UInt64(multiplier1))
-    var even = Lanes(repeating: UInt64(first))
-    for lane in 0..<Lanes.scalarCount { even[lane] = even[lane] &+ UInt64(2 &* lane) }
-    var a0 = even & mask
-    var b0 = (even &+ 1) & mask
-    var a1 = Lanes(repeating: UInt64(c1))
-    var a2 = Lanes(repeating: UInt64(c2))
-    var a3 = Lanes(repeating: UInt64(c3))
-    var b1 = a1
-    var b2 = a2
-    var b3 = a3
-    var k0 = key.x
-    var k1 = key.y
-    for _ in 0..<10 {
-      let key0 = Lanes(repeating: UInt64(k0))
-      let key1 = Lanes(repeating: UInt64(k1))
-      let p0 = a0 &* m0
-      let p1 = a2 &* m1
-      let q0 = b0 &* m0
-      let q1 = b2 &* m1
-      a0 = (p1 &>> 32) ^ a1 ^ key0
-      a1 = p1 & mask
-      a2 = (p0 &>> 32) ^ a3 ^ key1
-      a3 = p0 & mask
-      b0 = (q1 &>> 32) ^ b1 ^ key0
-      b1 = q1 & mask
-      b2 = (q0 &>> 32) ^ b3 ^ key1
-      b3 = q0 & mask
-      k0 = k0 &+ weyl0
-      k1 = k1 &+ weyl1
-    }
-    @inline(__always) func merged(_ even: Lanes, _ odd: Lanes) -> VectorWord {
+    let mask = VectorLong(repeating: 0xFFFF_FFFF)
+    var counter = VectorLong(repeating: UInt64(first))
+    for lane in 0..<VectorLong.scalarCount { counter[lane] = counter[lane] &+ UInt64(2 &* lane) }
+    let rest = (
+      VectorLong(repeating: UInt64(c1)), VectorLong(repeating: UInt64(c2)), VectorLong(repeating: UInt64(c3))
+    )
+    var even = Lanes(w0: counter & mask, w1: rest.0, w2: rest.1, w3: rest.2)
+    var odd = Lanes(w0: (counter &+ 1) & mask, w1: rest.0, w2: rest.1, w3: rest.2)
+    // Written out: in a loop the compiler would lose sight of the upper halves being zero, and take a slower product.
+    both(&even, &odd, 0, key)
+    both(&even, &odd, 1, key)
+    both(&even, &odd, 2, key)
+    both(&even, &odd, 3, key)
+    both(&even, &odd, 4, key)
+    both(&even, &odd, 5, key)
+    both(&even, &odd, 6, key)
+    both(&even, &odd, 7, key)
+    both(&even, &odd, 8, key)
+    both(&even, &odd, 9, key)
+    @inline(__always) func merged(_ even: VectorLong, _ odd: VectorLong) -> VectorWord {
       unsafeBitCast(even | (odd &<< 32), to: VectorWord.self)
     }
-    return (merged(a0, b0), merged(a1, b1), merged(a2, b2), merged(a3, b3))
+    return (merged(even.w0, odd.w0), merged(even.w1, odd.w1), merged(even.w2, odd.w2), merged(even.w3, odd.w3))
+  }
+
+  /// The four words of some blocks, each in the lower half of a 64-bit lane; the upper half is zero.
+  private struct Lanes {
+    var w0: VectorLong
+    var w1: VectorLong
+    var w2: VectorLong
+    var w3: VectorLong
+
+    @inline(__always)
+    mutating func round(_ key0: VectorLong, _ key1: VectorLong) {
+      let mask = VectorLong(repeating: 0xFFFF_FFFF)
+      let p0 = (w0 & mask) &* VectorLong(repeating: UInt64(multiplier0))
+      let p1 = (w2 & mask) &* VectorLong(repeating: UInt64(multiplier1))
+      w0 = (p1 &>> 32) ^ w1 ^ key0
+      w1 = p1 & mask
+      w2 = (p0 &>> 32) ^ w3 ^ key1
+      w3 = p0 & mask
+    }
+  }
+
+  @inline(__always)
+  private static func both(_ even: inout Lanes, _ odd: inout Lanes, _ round: UInt32, _ key: SIMD2<UInt32>) {
+    let key0 = VectorLong(repeating: UInt64(key.x &+ weyl0 &* round))
+    let key1 = VectorLong(repeating: UInt64(key.y &+ weyl1 &* round))
+    even.round(key0, key1)
+    odd.round(key0, key1)
   }
 }

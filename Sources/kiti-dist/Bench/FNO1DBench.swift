@@ -60,7 +60,7 @@ struct FNO1DBench: ParsableCommand {
   /// The largest resident memory of this process so far, MiB.
   private func peakMemory() -> Double {
     var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
     return (Double(usage.ru_maxrss) / 1024 * 10).rounded() / 10
   }
 }

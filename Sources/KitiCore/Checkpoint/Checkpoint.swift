@@ -1,0 +1,58 @@
+import KitiMPI
+
+/// A run's state in one HDF5 file that all ranks write together and that is complete or absent.
+///
+/// | in the file | |
+/// |---|---|
+/// | the first 4,096 bytes | `CheckpointSeal`: text, with a hash of every byte of the file |
+/// | `/model/<parameter path>` | float32, in the parameter's own shape |
+/// | `/optimizer/<state name>/<parameter path>` | float32, in the same shapes |
+/// | `/state` | attributes named like the properties of `TrainingState` |
+/// | `/config` | the YAML text, in UTF-8 |
+/// | `/`, attributes | `program`, `formatVersion` |
+///
+/// Every data set has an attribute `xxh3`, XXH3 (64 bits) of its little-endian bytes (of a text: its UTF-8).
+/// Numbers are kept bit for bit, infinite ones and those that are not numbers as well.
+public enum Checkpoint {
+  /// Writes a checkpoint. Collective: on return it is on the disk, was read back from there and compared, and every
+  /// rank knows it. The file appears under its name only then; one of the same name is replaced.
+  ///
+  /// - Parameters:
+  ///   - path: on a file system that all ranks share. Its folder is made if only that is missing.
+  ///   - store: the same values on all ranks.
+  ///   - optimizerState: arrays as long as the store, complete and the same on all ranks.
+  ///   - state: rank 0's is written.
+  ///   - configuration: YAML; rank 0's is written.
+  /// - Throws: on every rank the same `KitiError`, kind `.failed`, naming the file; nothing of the attempt is left
+  ///   and no other file was touched. `MPIError` if the ranks lost each other.
+  public static func write(
+    to path: String, store: ParameterStore, optimizerState: [(name: String, buffer: AlignedBuffer<Float>)],
+    state: TrainingState, configuration: String, communicator: Communicator
+  ) throws {
+    try CheckpointWriter(path, communicator).write(store, optimizerState, state, configuration)
+  }
+
+  /// Checks every byte of a checkpoint and reads it. Collective: every rank ends with all values.
+  ///
+  /// - Parameter optimizerState: the arrays to fill; `nil` to leave the optimizer's state in the file.
+  /// - Throws: on every rank the same `KitiError`: `.badData` if the file is no checkpoint, cut short, damaged or of a
+  ///   newer format; `.usage` if there is no such file, if it is of another model (parameters missing, unexpected, of
+  ///   another shape) or of another optimizer. The store is as before except after a failure of the disk
+  ///   itself (`.failed`).
+  public static func read(
+    from path: String, into store: ParameterStore,
+    optimizerState: [(name: String, buffer: AlignedBuffer<Float>)]?, communicator: Communicator
+  ) throws -> TrainingState {
+    try CheckpointReader(path, communicator).read(into: store, optimizerState).state
+  }
+
+  /// Checks every byte of a checkpoint and reads its state and the YAML text. Collective.
+  ///
+  /// - Throws: as `read` does.
+  public static func readHeader(
+    _ path: String, communicator: Communicator
+  ) throws -> (state: TrainingState, configuration: String) {
+    let header = try CheckpointReader(path, communicator).readHeader()
+    return (header.state, header.configuration)
+  }
+}

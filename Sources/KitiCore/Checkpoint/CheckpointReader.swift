@@ -1,0 +1,83 @@
+import KitiHDF5
+import KitiMPI
+
+/// Reads one checkpoint: first every byte is checked, then whether the file fits the run, then the values are moved.
+struct CheckpointReader {
+  let path: String
+  let communicator: Communicator
+
+  init(_ path: String, _ communicator: Communicator) {
+    self.path = path
+    self.communicator = communicator
+  }
+
+  func readHeader() throws -> CheckpointHeader {
+    try checkEveryByte()
+    return try readHeader(then: { _ in })
+  }
+
+  func read(
+    into store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)]?
+  ) throws -> CheckpointHeader {
+    let arrays = try together { try CheckpointArrays(store, optimizerState ?? [], ranks: communicator.size) }
+    try checkEveryByte()
+    let header = try readHeader { root in
+      let fit = CheckpointFit(path: path, root: root)
+      try fit.checkModel(store.parameters)
+      if let optimizerState { try fit.checkOptimizer(optimizerState.map(\.name), store.parameters) }
+    }
+    try together {
+      let file = try HDF5File.open(path)
+      defer { try? file.close() }
+      for array in arrays.share(of: communicator.rank) {
+        let dataSet = try file.root.dataSet(array.path)
+        try dataSet.read(into: UnsafeMutableBufferPointer(start: array.values, count: array.count))
+        guard try CheckpointTree.checksum(of: dataSet) == array.hash else {
+          throw KitiError(
+            .badData, "\(path): the values of \(array.path) do not match their checksum.", remedy: CheckpointSeal.other)
+        }
+      }
+    }
+    try arrays.broadcast(communicator)
+    return header
+  }
+
+  private func together<Result>(_ body: () throws -> Result) throws -> Result {
+    try CheckpointAgreement.together(communicator) {
+      do {
+        return try body()
+      } catch let error as HDF5Error {
+        throw CheckpointIntegrity.error(error, path)
+      }
+    }
+  }
+
+  /// Each rank hashes its share of the file's blocks.
+  private func checkEveryByte() throws {
+    let seal = try together { try CheckpointSeal.read(path) }
+    let mine = try together {
+      try CheckpointSeal.blockHashes(path, length: seal.length, rank: communicator.rank, of: communicator.size)
+    }
+    let blocks = try communicator.allgather(varying: mine).flatMap { $0 }
+    guard CheckpointSeal.combine(blocks) == seal.contentsHash else {
+      try together { if communicator.rank == 0 { throw CheckpointIntegrity.damage(path) } }
+      // Unreachable unless rank 0 alone saw the seal of another file.
+      throw KitiError(.failed, "\(path): the file changed while it was read.", remedy: "Try again.")
+    }
+  }
+
+  /// Rank 0 reads the header and makes a check of its own; all ranks get the result.
+  private func readHeader(then check: (Group) throws -> Void) throws -> CheckpointHeader {
+    var header = CheckpointHeader(state: TrainingState(seed: 0, worldSize: 0, globalBatch: 0), configuration: "")
+    try together {
+      guard communicator.rank == 0 else { return }
+      let file = try HDF5File.open(path)
+      defer { try? file.close() }
+      header = try CheckpointHeader(from: file.root)
+      try check(file.root)
+    }
+    return CheckpointHeader(
+      state: TrainingState(words: try communicator.broadcast(header.state.words, root: 0)),
+      configuration: try communicator.broadcast(header.configuration, root: 0))
+  }
+}

@@ -1,0 +1,193 @@
+import Glibc
+import KitiHDF5
+import KitiMPI
+
+/// Writes one checkpoint: under a temporary name, then read back, then renamed.
+package struct CheckpointWriter {
+  /// The moments at which a test may make a rank fail or damage the file.
+  package enum Moment: Sendable { case created, arraysWritten, closed, sealed }
+
+  /// What the names of unfinished files end with.
+  static let temporarySuffix = ".partial"
+
+  let path: String
+  let communicator: Communicator
+  private let temporary: String
+  /// Off in tests that fill the disk up.
+  package var checksFreeSpace = true
+  /// Called on every rank at each moment; what it throws counts as this rank's failure.
+  package var atMoment: (Moment, _ temporary: String) throws -> Void = { _, _ in }
+
+  package init(_ path: String, _ communicator: Communicator) {
+    self.path = path
+    self.communicator = communicator
+    temporary = path + Self.temporarySuffix
+  }
+
+  package func write(
+    _ store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)], _ state: TrainingState,
+    _ configuration: String
+  ) throws {
+    do {
+      let arrays = try together { try CheckpointArrays(store, optimizerState, ranks: communicator.size) }
+      // Attributes must be the same on all ranks, and rank 0's clock is not the others'.
+      let header = CheckpointHeader(
+        state: TrainingState(words: try communicator.broadcast(state.words, root: 0)),
+        configuration: try communicator.broadcast(configuration, root: 0))
+      let hashes = try arrays.hashes(communicator)
+      try prepare(arrays, header)
+      try writeFile(arrays, hashes, header)
+      try readBack(arrays, hashes, header)
+      try sealAndRename()
+    } catch let error as KitiError {
+      try communicator.barrier()
+      if communicator.rank == 0 { unlink(temporary) }
+      throw error
+    }
+  }
+
+  private func together<Result>(_ body: () throws -> Result) throws -> Result {
+    try CheckpointAgreement.together(communicator) {
+      do {
+        return try body()
+      } catch let error as HDF5Error {
+        throw KitiError(
+          .failed, "\(path): the checkpoint could not be written: \(error)",
+          remedy: "Check the disk and its free space; older checkpoints are untouched.")
+      }
+    }
+  }
+
+  /// Makes the file's folder if need be, checks what can be known before, and removes what an earlier attempt left.
+  private func prepare(_ arrays: CheckpointArrays, _ header: CheckpointHeader) throws {
+    let folder = CheckpointDisk.folder(of: path)
+    if communicator.rank == 0 { mkdir(folder, 0o777) }
+    try communicator.barrier()
+    try together {
+      guard CheckpointDisk.isFolder(folder) else {
+        throw KitiError(
+          .failed, "\(path): the checkpoint cannot be written: there is no folder \(folder), and it cannot be made.",
+          remedy: "Make it, on a file system that all ranks share.")
+      }
+      guard communicator.rank == 0 else { return }
+      guard !CheckpointDisk.isFolder(path) else {
+        throw KitiError(
+          .failed, "\(path): the checkpoint cannot be written: this is a folder.", remedy: "Remove it or give another name.")
+      }
+      unlink(temporary)
+      let needed = Self.byteEstimate(arrays, header)
+      let free = try CheckpointDisk.freeBytes(in: folder)
+      guard !checksFreeSpace || needed <= free else {
+        throw KitiError(
+          .failed,
+          "\(path): the checkpoint cannot be written: it needs \(Self.mebibytes(needed)) MiB, and the disk has "
+            + "\(Self.mebibytes(free)) MiB free.",
+          remedy: "Free some space, keep fewer checkpoints (checkpoint.keep) or choose another folder (--output).")
+      }
+    }
+  }
+
+  /// The file's size, rather too large: a data set's description takes less than 4 KiB, with the groups it needs.
+  private static func byteEstimate(_ arrays: CheckpointArrays, _ header: CheckpointHeader) -> Int {
+    let numbers = arrays.arrays.reduce(0) { $0 + $1.count }
+    return numbers * MemoryLayout<Float>.size + arrays.arrays.count * 4096 + header.configuration.utf8.count + 65536
+  }
+
+  private static func mebibytes(_ bytes: Int) -> String {
+    let tenths = (bytes * 10 + (1 << 19)) >> 20
+    return "\(tenths / 10).\(tenths % 10)"
+  }
+
+  private func writeFile(_ arrays: CheckpointArrays, _ hashes: [UInt64], _ header: CheckpointHeader) throws {
+    let file = try together {
+      try HDF5File.create(
+        temporary, ifExists: .replace, userBlockBytes: CheckpointSeal.byteCount, locking: .off,
+        communicator: communicator.handle)
+    }
+    do {
+      let dataSets = try together {
+        try header.write(to: file.root)
+        for group in arrays.groups { try file.root.createGroup(group) }
+        let dataSets = try zip(arrays.arrays, hashes).map { array, hash in
+          let dataSet = try file.root.createDataSet(array.path, of: Float.self, shape: array.shape)
+          try dataSet.attributes.set(CheckpointArrays.checksum, to: hash)
+          return dataSet
+        }
+        // While there is space: after this, closing the file writes nothing new.
+        try file.flush()
+        return dataSets
+      }
+      try together {
+        try atMoment(.created, temporary)
+        for ((array, owner), dataSet) in zip(zip(arrays.arrays, arrays.owners), dataSets) where owner == communicator.rank {
+          try dataSet.write(UnsafeBufferPointer(start: array.values, count: array.count))
+        }
+        try atMoment(.arraysWritten, temporary)
+      }
+    } catch let error as KitiError {
+      // Closing is collective, and all ranks are here. What it says no longer matters.
+      try? file.close()
+      throw error
+    }
+    try together { try file.close() }
+  }
+
+  /// Compares what has reached the disk with what was meant: the header, and the arrays of another rank than wrote them.
+  private func readBack(_ arrays: CheckpointArrays, _ hashes: [UInt64], _ header: CheckpointHeader) throws {
+    try together {
+      try atMoment(.closed, temporary)
+      // Every host has its own part of the file in memory.
+      try CheckpointDisk(temporary, .read).synchronize()
+    }
+    try together {
+      try CheckpointDisk(temporary, .read).forgetCachedPages()
+      let file = try HDF5File.open(temporary)
+      defer { try? file.close() }
+      guard try CheckpointHeader(from: file.root).isSame(as: header) else { throw mismatch("the state") }
+      let wanted = (communicator.rank + 1) % communicator.size
+      var memory = AlignedBuffer<Float>(count: 0)
+      for ((array, owner), hash) in zip(zip(arrays.arrays, arrays.owners), hashes) where owner == wanted {
+        if memory.count < array.count { memory = AlignedBuffer(count: array.count) }
+        let dataSet = try file.root.dataSet(array.path)
+        guard dataSet.shape == array.shape, try CheckpointTree.checksum(of: dataSet) == hash else {
+          throw mismatch(array.path)
+        }
+        try dataSet.read(into: UnsafeMutableBufferPointer(start: memory.pointer, count: array.count))
+        let copy = CheckpointArray(path: array.path, shape: array.shape, count: array.count, values: memory.pointer)
+        guard copy.hash == hash else { throw mismatch(array.path) }
+      }
+    }
+  }
+
+  private func mismatch(_ object: String) -> KitiError {
+    KitiError(
+      .failed, "\(path): the checkpoint was written, but reading it back gave other values in \(object).",
+      remedy: "The disk or the file system damages data, or ranks hold different values (kiti-dist doctor checks both); "
+        + "older checkpoints are untouched.")
+  }
+
+  private func sealAndRename() throws {
+    // Rank 0's answer, since a network file system may tell the others later.
+    let length = try communicator.broadcast(try together { try CheckpointDisk(temporary, .read).byteCount }, root: 0)
+    let mine = try together {
+      try CheckpointSeal.blockHashes(temporary, length: length, rank: communicator.rank, of: communicator.size)
+    }
+    let blocks = try communicator.allgather(varying: mine).flatMap { $0 }
+    let seal = CheckpointSeal(length: length, contentsHash: CheckpointSeal.combine(blocks))
+    try together {
+      if communicator.rank == 0 {
+        let file = try CheckpointDisk(temporary, .readWrite)
+        try file.write(seal.bytes, at: 0)
+        try file.synchronize()
+        file.forgetCachedPages()
+      }
+      try atMoment(.sealed, temporary)
+    }
+    try together {
+      guard communicator.rank == 0 else { return }
+      guard try CheckpointSeal.read(temporary) == seal else { throw mismatch("its header") }
+      try CheckpointDisk.renameFile(temporary, to: path)
+      try CheckpointDisk.synchronizeFolder(CheckpointDisk.folder(of: path))
+    }
+  }
+}

@@ -1,0 +1,162 @@
+import ArgumentParser
+import Foundation
+import KitiCore
+
+/// `kiti-dist inspect CHECKPOINT [--verify] [--json]`
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Show what a checkpoint holds, and whether it is undamaged.",
+    discussion: """
+      Without --verify, the header, the file's length and the checksum of every array are checked; with it, every byte of \
+      the file is. The exit status is 65 if anything differs from what was written.
+      """)
+
+  @Argument(
+    help: ArgumentHelp("A checkpoint, or a run's folder for its latest one.", valueName: "checkpoint"),
+    completion: .file())
+  var path: String
+
+  @Flag(help: "Check every byte of the file.")
+  var verify = false
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func run() throws {
+    let contents = try Checkpoint.contents(try checkpoint(), verify: verify)
+    print(json ? try InspectReport.json(contents) : InspectReport.text(contents))
+  }
+
+  /// The file that is meant: in a run's folder, what `latest` points to, damaged or not.
+  private func checkpoint() throws -> String {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return path }
+    let folder = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    if (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/latest")) != nil {
+      return "\(folder)/latest"
+    }
+    guard let (newest, warning) = try CheckpointFolder(runFolder: folder, keep: 1).newest() else {
+      throw KitiError(
+        .usage, "\(path): this folder holds no checkpoint.",
+        remedy: "Give a checkpoint, or the folder of a run that has written one.")
+    }
+    if let warning { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
+    return newest
+  }
+}
+
+/// The contents of a checkpoint in the two forms in which they are printed.
+enum InspectReport {
+  static func text(_ contents: CheckpointContents) -> String {
+    let state = contents.state
+    let states = contents.optimizerStates.isEmpty ? "none" : contents.optimizerStates.joined(separator: ", ")
+    let facts: [(String, String)] = [
+      ("file", contents.path),
+      ("written by", "\(contents.program), format \(contents.formatVersion)"),
+      ("size", "\(contents.byteCount) bytes"),
+      ("model", "\(contents.parameterCount) parameters"),
+      ("optimizer", "\(contents.optimizerCount) numbers; states: \(states)"),
+      ("step", "\(state.step)"),
+      ("epoch", "\(state.epoch), of which \(state.stepInEpoch) steps and \(state.samplesInEpoch) samples are done"),
+      ("seed", "\(state.seed)"),
+      ("ranks", "\(state.worldSize), with \(state.globalBatch) samples a step over all"),
+      ("best metric", state.bestMetric.map { "\($0)" } ?? "none yet"),
+      ("training time", duration(state.elapsedSeconds)),
+    ]
+    let configuration = contents.configuration.split(separator: "\n", omittingEmptySubsequences: false)
+      .map { $0.isEmpty ? "" : "  \($0)" }.joined(separator: "\n")
+    let verdict =
+      contents.isVerified
+      ? "Verified: every byte of the file is as it was written."
+      : "The header, the length and the arrays are as they were written; --verify checks every byte."
+    return facts.map { pad($0.0, 15) + $0.1 }.joined(separator: "\n") + "\n\n" + table(contents) + "\n\nconfiguration\n"
+      + configuration.trimmingCharacters(in: .newlines) + "\n\n" + verdict
+  }
+
+  private static func table(_ contents: CheckpointContents) -> String {
+    let header = ["array", "shape", "type", "minimum", "maximum", "mean", "not finite", "checksum (XXH3)"]
+    let rows = [header] + contents.arrays.map { array in
+      [
+        array.path, "[\(array.shape.map(String.init).joined(separator: ", "))]", array.type,
+        array.minimum.map { short(Double($0)) } ?? "-", array.maximum.map { short(Double($0)) } ?? "-",
+        array.mean.map { short($0) } ?? "-", "\(array.notFiniteCount)", digits(array.checksum),
+      ]
+    }
+    let widths = header.indices.map { column in rows.map { $0[column].count }.max()! }
+    return rows.map { row in
+      row.indices.map { column in
+        let isNumber = (3...6).contains(column)
+        let fill = String(repeating: " ", count: widths[column] - row[column].count)
+        return isNumber ? fill + row[column] : column == row.count - 1 ? row[column] : row[column] + fill
+      }.joined(separator: "  ")
+    }.joined(separator: "\n")
+  }
+
+  private static func pad(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(1, width - text.count))
+  }
+
+  private static func short(_ value: Double) -> String { String(format: "%.4g", value) }
+
+  private static func digits(_ hash: UInt64) -> String { String(format: "%016llx", hash) }
+
+  private static func duration(_ seconds: Double) -> String {
+    guard seconds.isFinite, seconds >= 0, seconds < 1e12 else { return "\(seconds) s" }
+    guard seconds >= 60 else { return String(format: "%.1f s", seconds) }
+    let whole = Int(seconds)
+    return String(format: "%d h %02d min %02d s", whole / 3600, whole / 60 % 60, whole % 60)
+  }
+
+  /// Numbers that JSON cannot hold are null; checksums and the seed are texts, since many readers keep only 53 bits.
+  static func json(_ contents: CheckpointContents) throws -> String {
+    let report = Report(
+      path: contents.path, program: contents.program, formatVersion: contents.formatVersion, bytes: contents.byteCount,
+      verified: contents.isVerified, parameters: contents.parameterCount, optimizerNumbers: contents.optimizerCount,
+      optimizerStates: contents.optimizerStates, state: State(contents.state), configuration: contents.configuration,
+      arrays: contents.arrays.map(Array.init))
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(report), as: UTF8.self)
+  }
+
+  private struct Report: Encodable {
+    var path, program: String
+    var formatVersion, bytes: Int
+    var verified: Bool
+    var parameters, optimizerNumbers: Int
+    var optimizerStates: [String]
+    var state: State
+    var configuration: String
+    var arrays: [Array]
+  }
+
+  private struct State: Encodable {
+    var step, epoch, stepInEpoch, samplesInEpoch, worldSize, globalBatch: Int
+    var seed: String
+    var bestMetric, elapsedSeconds: Double?
+
+    init(_ state: TrainingState) {
+      (step, epoch, stepInEpoch) = (state.step, state.epoch, state.stepInEpoch)
+      (samplesInEpoch, worldSize, globalBatch) = (state.samplesInEpoch, state.worldSize, state.globalBatch)
+      seed = "\(state.seed)"
+      bestMetric = state.bestMetric.flatMap { $0.isFinite ? $0 : nil }
+      elapsedSeconds = state.elapsedSeconds.isFinite ? state.elapsedSeconds : nil
+    }
+  }
+
+  private struct Array: Encodable {
+    var path: String
+    var shape: [Int]
+    var type, checksum: String
+    var minimum, maximum: Float?
+    var mean: Double?
+    var notFinite: Int
+
+    init(_ array: CheckpointContents.Array) {
+      (path, shape, type) = (array.path, array.shape, array.type)
+      (minimum, maximum, mean, notFinite) = (array.minimum, array.maximum, array.mean, array.notFiniteCount)
+      checksum = digits(array.checksum)
+    }
+  }
+}

@@ -1,0 +1,132 @@
+import Foundation
+import KitiCore
+import KitiMPI
+import XCTest
+
+/// A test in a folder that all ranks share. Run alone it has one rank; under `mpirun -np N`, N.
+class CheckpointTestCase: XCTestCase {
+  private static let finishesMPI: Void = XCTestObservationCenter.shared.addTestObserver(Finisher())
+
+  private(set) var world: Communicator!
+  private(set) var folder = ""
+
+  override class func setUp() {
+    super.setUp()
+    do {
+      try MPI.start()
+    } catch {
+      fatalError("\(error)")
+    }
+    _ = finishesMPI
+  }
+
+  override func setUpWithError() throws {
+    // A rank that waits for ever must end the run: the signal's default action does.
+    alarm(300)
+    world = .world
+    folder = try world.broadcast(
+      FileManager.default.temporaryDirectory.appendingPathComponent("kiti-checkpoint-\(UUID().uuidString)").path, root: 0)
+    if world.rank == 0 { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
+    try world.barrier()
+  }
+
+  override func tearDownWithError() throws {
+    try world.barrier()
+    if world.rank == 0 { try FileManager.default.removeItem(atPath: folder) }
+    alarm(0)
+  }
+
+  func path(_ name: String = "step.h5") -> String { "\(folder)/\(name)" }
+
+  /// For what other ranks have no part in.
+  func requireSingleRank() throws {
+    try XCTSkipIf(world.size > 1, "a test of one rank")
+  }
+
+  /// The names in the test's folder, or in one in it.
+  func names(in subfolder: String = "") throws -> [String] {
+    try FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(subfolder)").sorted()
+  }
+
+  private final class Finisher: NSObject, XCTestObservation {
+    func testBundleDidFinish(_ testBundle: Bundle) {
+      do {
+        try MPI.finish()
+      } catch {
+        FileHandle.standardError.write(Data("\(error)\n".utf8))
+      }
+    }
+  }
+}
+
+/// A model of odd shapes with the state of an optimizer, filled with numbers that depend on a seed only, so that all
+/// ranks hold the same.
+struct Sample {
+  static let configuration = "name: Größe\nseed: 7\nmodel: {kind: fno1d}\n"
+  static let shapes: [(String, [Int])] = [
+    ("lift/weight", [1, 17]), ("blocks/0/spectral/weight", [2, 3, 5, 7]), ("blocks/0/pointwise/weight", [13, 11]),
+    ("blocks/0/pointwise/bias", [1]), ("blocks/1/empty", [3, 0]), ("blocks/1/scale", []), ("head/weight", [129]),
+  ]
+
+  let store: ParameterStore
+  let optimizer: [(name: String, buffer: AlignedBuffer<Float>)]
+  var state: TrainingState
+
+  /// - Parameter seed: 0 leaves zeros everywhere.
+  init(shapes: [(String, [Int])] = Sample.shapes, states: [String] = ["square", "mean"], seed: UInt64 = 1) {
+    store = ParameterStore(shapes.map { Parameter($0.0, shape: $0.1, initialization: .zero) }, seed: 1)
+    let count = store.count
+    optimizer = states.map { ($0, AlignedBuffer(count: count)) }
+    state = TrainingState(
+      step: 12, epoch: 3, stepInEpoch: 2, samplesInEpoch: 80, seed: .max - seed, worldSize: 4, globalBatch: 40,
+      bestMetric: 0.1 + 0.2, elapsedSeconds: 1.0 / 3)
+    guard seed != 0 else { return }
+    var bits = seed
+    for buffer in buffers {
+      for range in store.ranges {
+        for index in range {
+          bits = bits &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+          // Any pattern at all: infinite values, denormal ones and those that are not numbers as well.
+          buffer.pointer[index] = Float(bitPattern: UInt32(truncatingIfNeeded: bits >> 32))
+        }
+      }
+    }
+  }
+
+  var buffers: [AlignedBuffer<Float>] { [store.values] + optimizer.map(\.buffer) }
+
+  /// Every bit of every buffer, gaps included.
+  var bits: [[UInt32]] { buffers.map { $0.buffer.map(\.bitPattern) } }
+
+  func write(to path: String, _ communicator: Communicator) throws {
+    try Checkpoint.write(
+      to: path, store: store, optimizerState: optimizer, state: state, configuration: Self.configuration,
+      communicator: communicator)
+  }
+
+  @discardableResult
+  func read(from path: String, _ communicator: Communicator) throws -> TrainingState {
+    try Checkpoint.read(from: path, into: store, optimizerState: optimizer, communicator: communicator)
+  }
+}
+
+/// Checks that `body` throws an error of this kind whose text holds all of `fragments`. The error.
+@discardableResult
+func assertCheckpointError(
+  _ kind: KitiError.Kind, naming fragments: String..., file: StaticString = #filePath, line: UInt = #line,
+  _ body: () throws -> Void
+) -> KitiError? {
+  do {
+    try body()
+    XCTFail("nothing was thrown", file: file, line: line)
+  } catch let error as KitiError {
+    XCTAssertEqual(error.kind, kind, "\(error)", file: file, line: line)
+    for fragment in fragments {
+      XCTAssertTrue(error.description.contains(fragment), "'\(fragment)' missing in: \(error)", file: file, line: line)
+    }
+    return error
+  } catch {
+    XCTFail("\(error)", file: file, line: line)
+  }
+  return nil
+}
