@@ -41,7 +41,8 @@ public struct BurgersDataSet: Sendable {
   /// - Throws: on all ranks the same `AgreedFailure`, with the errors of `BurgersMaker` and `FieldDataSetWriter.write`.
   @discardableResult
   public func write(
-    to path: String, overwrite: Bool, communicator: Communicator = .world, progress: (_ written: Int) throws -> Void = { _ in }
+    to path: String, overwrite: Bool, communicator: Communicator = .world,
+    progress: (_ written: Int) throws -> Void = { _ in }
   ) throws -> FieldDataSetLayout {
     let (maker, writer) = try communicator.agreeing {
       guard samples >= 2, (1..<samples).contains(testSamples) else {

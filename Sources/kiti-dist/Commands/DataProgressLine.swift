@@ -15,7 +15,8 @@ final class ProgressLine {
   }
 
   func show(_ done: Int) {
-    guard isShown, done > 0, lastDrawn.map({ Date().timeIntervalSince($0) > 0.1 }) ?? true || done == total else { return }
+    let isDue = done == total || lastDrawn.map { Date().timeIntervalSince($0) > 0.1 } ?? true
+    guard isShown, done > 0, isDue else { return }
     lastDrawn = Date()
     let remaining = Date().timeIntervalSince(started) / Double(done) * Double(total - done)
     Report.write("\r\u{1B}[K\(done) of \(total) \(unit)  \(100 * done / total) %  \(Report.duration(remaining)) left")

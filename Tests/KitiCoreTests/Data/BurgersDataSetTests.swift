@@ -22,7 +22,8 @@ final class BurgersDataSetTests: MPITestCase {
   }
 
   func testSamplesAreFunctionsOfSeedAndNumber() throws {
-    try BurgersDataSet(samples: 13, testSamples: 3, resolution: 32, seed: 9).write(to: path("data.h5"), overwrite: false)
+    try BurgersDataSet(samples: 13, testSamples: 3, resolution: 32, seed: 9)
+      .write(to: path("data.h5"), overwrite: false)
     let maker = try BurgersMaker(resolution: 32)
     let (inputs, targets) = try maker.makeSamples(0..<13) { sample, numbers in
       RandomStream(seed: 9, stream: UInt64(sample), domain: .dataSet).fillNormals(numbers, at: .init())
@@ -56,8 +57,9 @@ final class BurgersDataSetTests: MPITestCase {
   }
 
   func testParametersAreKept() throws {
-    try BurgersDataSet(samples: 3, testSamples: 1, resolution: 20, viscosity: 0.05, seed: 7, gridPoints: 2000, endTime: 0.5)
-      .write(to: path("data.h5"), overwrite: false)
+    try BurgersDataSet(
+      samples: 3, testSamples: 1, resolution: 20, viscosity: 0.05, seed: 7, gridPoints: 2000, endTime: 0.5
+    ).write(to: path("data.h5"), overwrite: false)
     let attributes = try HDF5File.open(path("data.h5")).attributes
     XCTAssertEqual(try attributes.readString("kind"), "burgers")
     XCTAssertTrue(try attributes.readString("source").contains("Burgers"))

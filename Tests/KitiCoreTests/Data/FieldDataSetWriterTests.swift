@@ -107,7 +107,7 @@ final class FieldDataSetWriterTests: MPITestCase {
     for (number, (train, test, points)) in [(23, 5, 7), (1, 1, 1), (3, 2, 1030), (300, 50, 64)].enumerated() {
       let layout = layout(train: train, test: test, points: points)
       if world.rank == 0 { try write("alone \(number)", layout, communicator: .single) }
-      for block in [nil, 1, 4] as [Int?] {
+      for block in [nil, train > 100 ? 16 : 1, 4] as [Int?] {
         let name = "all \(number) \(block ?? 0)"
         try write(name, layout, block: block)
         XCTAssertEqual(try contents(name), try contents("alone \(number)"), "\(layout), block \(block ?? 0)")
@@ -159,7 +159,7 @@ final class FieldDataSetWriterTests: MPITestCase {
         for (name, overwrite) in [("new.h5", false), ("old.h5", true)] {
           let make = fill(7)
           let text = try assertFailure(.badData, naming: "no solution") {
-            try FieldDataSetWriter(path: path(name), layout: layout(), block: 1).write(overwrite: overwrite) {
+            try FieldDataSetWriter(path: path(name), layout: layout(), block: 3).write(overwrite: overwrite) {
               if $0 == failingSplit && world.rank == failing {
                 throw KitiError(.badData, "There is no solution on rank \(failing).", remedy: "")
               }
@@ -229,7 +229,8 @@ final class FieldDataSetWriterTests: MPITestCase {
   }
 
   func testLayoutsThatCannotBeMadeAreRefused() {
-    for (train, test, points) in [(0, 1, 1), (1, 0, 1), (1, 1, 0), (-1, 1, 1), (1, 1, -1), (1, 1, Int.max), (.max, .max, 9)] {
+    let shapes = [(0, 1, 1), (1, 0, 1), (1, 1, 0), (-1, 1, 1), (1, 1, -1), (1, 1, Int.max), (.max, .max, 9)]
+    for (train, test, points) in shapes {
       let layout = layout(train: train, test: test, points: points)
       XCTAssertThrowsError(try FieldDataSetWriter(path: path("data.h5"), layout: layout)) {
         XCTAssertEqual(($0 as? KitiError)?.kind, .usage, "\($0)")
