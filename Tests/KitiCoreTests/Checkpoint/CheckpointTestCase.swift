@@ -96,7 +96,9 @@ struct Sample {
   var buffers: [AlignedBuffer<Float>] { [store.values] + optimizer.map(\.buffer) }
 
   /// Every bit of every buffer, gaps included.
-  var bits: [[UInt32]] { buffers.map { $0.buffer.map(\.bitPattern) } }
+  var bits: [[UInt32]] {
+    buffers.map { buffer in withExtendedLifetime(buffer) { buffer.buffer.map(\.bitPattern) } }
+  }
 
   func write(to path: String, _ communicator: Communicator) throws {
     try Checkpoint.write(
