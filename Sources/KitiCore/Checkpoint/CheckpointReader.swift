@@ -42,7 +42,7 @@ struct CheckpointReader {
   }
 
   private func together<Result>(_ body: () throws -> Result) throws -> Result {
-    try CheckpointAgreement.together(communicator) {
+    try communicator.agreeing {
       do {
         return try body()
       } catch let error as HDF5Error {

@@ -40,7 +40,7 @@ package struct CheckpointWriter {
       try writeFile(arrays, hashes, header)
       try readBack(arrays, hashes, header)
       try sealAndRename()
-    } catch let error as KitiError {
+    } catch let error as AgreedFailure {
       try communicator.barrier()
       if communicator.rank == 0 { unlink(temporary) }
       throw error
@@ -48,7 +48,7 @@ package struct CheckpointWriter {
   }
 
   private func together<Result>(_ body: () throws -> Result) throws -> Result {
-    try CheckpointAgreement.together(communicator) {
+    try communicator.agreeing {
       do {
         return try body()
       } catch let error as HDF5Error {
@@ -69,7 +69,7 @@ package struct CheckpointWriter {
         guard array.hash == hash else {
           throw KitiError(
             .failed, "\(path): the checkpoint was not written: ranks hold different values of \(array.path).",
-            remedy: "Go on from an older checkpoint; kiti-dist doctor checks the machines.")
+            remedy: "Go on from an older checkpoint, and check the memory and disks of the machines.")
         }
       }
     }
@@ -178,7 +178,7 @@ package struct CheckpointWriter {
   private func mismatch(_ object: String) -> KitiError {
     KitiError(
       .failed, "\(path): the checkpoint was written, but reading it back gave other values in \(object).",
-      remedy: "The disk or the file system damages data (kiti-dist doctor tries it); older checkpoints are untouched.")
+      remedy: "The disk or the file system damages data: check it. Older checkpoints are untouched.")
   }
 
   private func sealAndRename() throws {

@@ -35,7 +35,7 @@ final class CheckpointDamageTests: CheckpointTestCase {
       let mask = UInt8(1 << (position % 8))
       try flip(path(), at: position, mask: mask)
       XCTAssertThrowsError(try read.read(from: path(), world), "byte \(position)") { error in
-        XCTAssertEqual((error as? KitiError)?.kind, .badData, "byte \(position): \(error)")
+        XCTAssertEqual(KitiError(describing: error).kind, .badData, "byte \(position): \(error)")
       }
       try flip(path(), at: position, mask: mask)
     }
@@ -51,7 +51,7 @@ final class CheckpointDamageTests: CheckpointTestCase {
     for position in 0..<length {
       try flip(path(), at: position, mask: 0xFF)
       XCTAssertThrowsError(try Checkpoint.contents(path(), verify: true), "byte \(position)") { error in
-        XCTAssertEqual((error as? KitiError)?.kind, .badData, "byte \(position): \(error)")
+        XCTAssertEqual(KitiError(describing: error).kind, .badData, "byte \(position): \(error)")
       }
       try flip(path(), at: position, mask: 0xFF)
     }
@@ -71,7 +71,7 @@ final class CheckpointDamageTests: CheckpointTestCase {
       guard bytes != intact else { continue }
       try put(bytes)
       XCTAssertThrowsError(try small(seed: 0).read(from: path(), world), "\(start)..<\(end)") { error in
-        XCTAssertEqual((error as? KitiError)?.kind, .badData, "\(start)..<\(end): \(error)")
+        XCTAssertEqual(KitiError(describing: error).kind, .badData, "\(start)..<\(end): \(error)")
       }
     }
   }
@@ -83,7 +83,7 @@ final class CheckpointDamageTests: CheckpointTestCase {
     for length in 0..<intact.count {
       XCTAssertEqual(truncate(path(), length), 0)
       XCTAssertThrowsError(try small(seed: 0).read(from: path(), world), "\(length) bytes") { error in
-        XCTAssertEqual((error as? KitiError)?.kind, .badData, "\(length) bytes: \(error)")
+        XCTAssertEqual(KitiError(describing: error).kind, .badData, "\(length) bytes: \(error)")
         XCTAssertTrue("\(error)".contains("cut short"), "\(length) bytes: \(error)")
       }
       // Growing back with zeros is what a crashed file system may leave; harmless where there were zeros before.

@@ -121,7 +121,8 @@ func assertCheckpointError(
   do {
     try body()
     XCTFail("nothing was thrown", file: file, line: line)
-  } catch let error as KitiError {
+  } catch where error is KitiError || error is AgreedFailure {
+    let error = KitiError(describing: error)
     XCTAssertEqual(error.kind, kind, "\(error)", file: file, line: line)
     for fragment in fragments {
       XCTAssertTrue(error.description.contains(fragment), "'\(fragment)' missing in: \(error)", file: file, line: line)
