@@ -35,11 +35,12 @@ package struct CheckpointWriter {
         state: TrainingState(words: try communicator.broadcast(state.words, root: 0)),
         configuration: try communicator.broadcast(configuration, root: 0))
       let hashes = try arrays.hashes(communicator)
+      try compareWithNext(arrays, hashes)
       try prepare(arrays, header)
       try writeFile(arrays, hashes, header)
       try readBack(arrays, hashes, header)
       try sealAndRename()
-    } catch let error as KitiError {
+    } catch let error as AgreedFailure {
       try communicator.barrier()
       if communicator.rank == 0 { unlink(temporary) }
       throw error
@@ -47,13 +48,29 @@ package struct CheckpointWriter {
   }
 
   private func together<Result>(_ body: () throws -> Result) throws -> Result {
-    try CheckpointAgreement.together(communicator) {
+    try communicator.agreeing {
       do {
         return try body()
       } catch let error as HDF5Error {
         throw KitiError(
           .failed, "\(path): the checkpoint could not be written: \(error)",
           remedy: "Check the disk and its free space; older checkpoints are untouched.")
+      }
+    }
+  }
+
+  private var next: Int { (communicator.rank + 1) % communicator.size }
+
+  /// Checks that ranks hold the same values, as far as each rank's share in another's memory tells: a file put together
+  /// from different ones would be of no model at all.
+  private func compareWithNext(_ arrays: CheckpointArrays, _ hashes: [UInt64]) throws {
+    try together {
+      for ((array, owner), hash) in zip(zip(arrays.arrays, arrays.owners), hashes) where owner == next {
+        guard array.hash == hash else {
+          throw KitiError(
+            .failed, "\(path): the checkpoint was not written: ranks hold different values of \(array.path).",
+            remedy: "Go on from an older checkpoint, and check the memory and disks of the machines.")
+        }
       }
     }
   }
@@ -120,7 +137,7 @@ package struct CheckpointWriter {
       try together {
         try atMoment(.created, temporary)
         for ((array, owner), dataSet) in zip(zip(arrays.arrays, arrays.owners), dataSets) where owner == communicator.rank {
-          try dataSet.write(UnsafeBufferPointer(start: array.values, count: array.count))
+          try array.withValues { try dataSet.write(UnsafeBufferPointer($0)) }
         }
         try atMoment(.arraysWritten, temporary)
       }
@@ -144,16 +161,15 @@ package struct CheckpointWriter {
       let file = try HDF5File.open(temporary)
       defer { try? file.close() }
       guard try CheckpointHeader(from: file.root).isSame(as: header) else { throw mismatch("the state") }
-      let wanted = (communicator.rank + 1) % communicator.size
       var memory = AlignedBuffer<Float>(count: 0)
-      for ((array, owner), hash) in zip(zip(arrays.arrays, arrays.owners), hashes) where owner == wanted {
+      for ((array, owner), hash) in zip(zip(arrays.arrays, arrays.owners), hashes) where owner == next {
         if memory.count < array.count { memory = AlignedBuffer(count: array.count) }
         let dataSet = try file.root.dataSet(array.path)
         guard dataSet.shape == array.shape, try CheckpointTree.checksum(of: dataSet) == hash else {
           throw mismatch(array.path)
         }
-        try dataSet.read(into: UnsafeMutableBufferPointer(start: memory.pointer, count: array.count))
-        let copy = CheckpointArray(path: array.path, shape: array.shape, count: array.count, values: memory.pointer)
+        let copy = CheckpointArray(path: array.path, shape: array.shape, count: array.count, in: memory)
+        try copy.withValues { try dataSet.read(into: $0) }
         guard copy.hash == hash else { throw mismatch(array.path) }
       }
     }
@@ -162,8 +178,7 @@ package struct CheckpointWriter {
   private func mismatch(_ object: String) -> KitiError {
     KitiError(
       .failed, "\(path): the checkpoint was written, but reading it back gave other values in \(object).",
-      remedy: "The disk or the file system damages data, or ranks hold different values (kiti-dist doctor checks both); "
-        + "older checkpoints are untouched.")
+      remedy: "The disk or the file system damages data: check it. Older checkpoints are untouched.")
   }
 
   private func sealAndRename() throws {

@@ -50,7 +50,14 @@ public final class FNO1D: Model {
   ///   - capacity: the largest batch.
   /// - Throws: a usage error for sizes that cannot be.
   public init(shape: Shape, collision: CollisionOptions, divide: Int, capacity: Int) throws(KitiError) {
-    guard shape.modes >= 1, shape.modes <= shape.points / 2 + 1 else {
+    let sizes = [
+      ("points", shape.points), ("width", shape.width), ("blocks", shape.blocks), ("projection", shape.projection),
+      ("modes", shape.modes),
+    ]
+    for (name, size) in sizes where size < 1 {
+      throw KitiError(.usage, "model: a Fourier operator with \(name) \(size) cannot be.", remedy: "Choose at least 1.")
+    }
+    guard shape.modes <= shape.points / 2 + 1 else {
       throw KitiError(
         .usage, "model.modes \(shape.modes) is more than the \(shape.points / 2 + 1) modes that \(shape.points) points have.",
         remedy: "Lower model.modes or use data of a higher resolution.")
