@@ -68,7 +68,7 @@ public struct CheckpointFolder: Sendable {
     let newestFirst = steps.filter { $0 <= step }.reversed() + steps.filter { $0 > step }.reversed()
     for old in newestFirst.dropFirst(keep) { try remove(path(step: old)) }
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    where name.hasPrefix("step-") && name.hasSuffix(".h5" + CheckpointWriter.temporarySuffix) {
+    where name.hasPrefix("step-") && name.hasSuffix(CheckpointWriter.temporarySuffix) {
       try remove("\(folder)/\(name)")
     }
   }

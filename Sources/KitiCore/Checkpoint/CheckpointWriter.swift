@@ -13,6 +13,10 @@ package struct CheckpointWriter {
   let path: String
   let communicator: Communicator
   private let temporary: String
+  /// A small file that gives its space back when HDF5 needs a little to close a file on a full disk: if it finds
+  /// none, the library crashes.
+  private let ballast: String
+  private static let ballastBytes = 65536
   /// Off in tests that fill the disk up.
   package var checksFreeSpace = true
   /// Called on every rank at each moment; what it throws counts as this rank's failure.
@@ -22,6 +26,7 @@ package struct CheckpointWriter {
     self.path = path
     self.communicator = communicator
     temporary = path + Self.temporarySuffix
+    ballast = path + ".ballast" + Self.temporarySuffix
   }
 
   package func write(
@@ -42,7 +47,10 @@ package struct CheckpointWriter {
       try sealAndRename()
     } catch let error as KitiError {
       try communicator.barrier()
-      if communicator.rank == 0 { unlink(temporary) }
+      if communicator.rank == 0 {
+        unlink(temporary)
+        unlink(ballast)
+      }
       throw error
     }
   }
@@ -101,6 +109,7 @@ package struct CheckpointWriter {
             + "\(Self.mebibytes(free)) MiB free.",
           remedy: "Free some space, keep fewer checkpoints (checkpoint.keep) or choose another folder (--output).")
       }
+      try CheckpointDisk.makeFile(ballast, byteCount: Self.ballastBytes)
     }
   }
 
@@ -122,6 +131,12 @@ package struct CheckpointWriter {
         communicator: communicator.handle)
     }
     do {
+      try together {
+        guard communicator.rank == 0 else { return }
+        // Others may have filled the disk since it was looked at, or the user has a quota.
+        defer { unlink(ballast) }
+        try CheckpointDisk(temporary, .readWrite).reserve(Self.byteEstimate(arrays, header))
+      }
       let dataSets = try together {
         try header.write(to: file.root)
         for group in arrays.groups { try file.root.createGroup(group) }
@@ -130,8 +145,6 @@ package struct CheckpointWriter {
           try dataSet.attributes.set(CheckpointArrays.checksum, to: hash)
           return dataSet
         }
-        // While there is space: after this, closing the file writes nothing new.
-        try file.flush()
         return dataSets
       }
       try together {
