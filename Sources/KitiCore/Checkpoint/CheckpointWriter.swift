@@ -59,10 +59,15 @@ package struct CheckpointWriter {
     try CheckpointAgreement.together(communicator) {
       do {
         return try body()
-      } catch let error as HDF5Error {
+      } catch let error as MPIError {
+        throw error
+      } catch let error as KitiError where error.kind == .failed {
+        throw error
+      } catch {
+        // A file that a rank does not find is wrong usage elsewhere, and here a folder that ranks do not share.
         throw KitiError(
-          .failed, "\(path): the checkpoint could not be written: \(error)",
-          remedy: "Check the disk and its free space; older checkpoints are untouched.")
+          .failed, "\(path): the checkpoint could not be written: \((error as? KitiError)?.problem ?? "\(error)")",
+          remedy: "Check the disk, its free space, and that all ranks share it; older checkpoints are untouched.")
       }
     }
   }
@@ -97,7 +102,8 @@ package struct CheckpointWriter {
       guard communicator.rank == 0 else { return }
       guard !CheckpointDisk.isFolder(path) else {
         throw KitiError(
-          .failed, "\(path): the checkpoint cannot be written: this is a folder.", remedy: "Remove it or give another name.")
+          .failed, "\(path): the checkpoint cannot be written: this is a folder.",
+          remedy: "Remove it or give another name.")
       }
       unlink(temporary)
       let needed = Self.byteEstimate(arrays, header)
@@ -140,16 +146,16 @@ package struct CheckpointWriter {
       let dataSets = try together {
         try header.write(to: file.root)
         for group in arrays.groups { try file.root.createGroup(group) }
-        let dataSets = try zip(arrays.arrays, hashes).map { array, hash in
+        return try zip(arrays.arrays, hashes).map { array, hash in
           let dataSet = try file.root.createDataSet(array.path, of: Float.self, shape: array.shape)
           try dataSet.attributes.set(CheckpointArrays.checksum, to: hash)
           return dataSet
         }
-        return dataSets
       }
       try together {
         try atMoment(.created, temporary)
-        for ((array, owner), dataSet) in zip(zip(arrays.arrays, arrays.owners), dataSets) where owner == communicator.rank {
+        for ((array, owner), dataSet) in zip(zip(arrays.arrays, arrays.owners), dataSets)
+        where owner == communicator.rank {
           try array.withValues { try dataSet.write(UnsafeBufferPointer($0)) }
         }
         try atMoment(.arraysWritten, temporary)
