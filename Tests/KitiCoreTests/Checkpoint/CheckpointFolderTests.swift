@@ -71,7 +71,9 @@ final class CheckpointFolderTests: CheckpointTestCase {
 
   func testOtherFilesInTheFolderStay() throws {
     try write(10)
-    for name in ["best.h5", "step-1.h5", "notes.partial"] { try Data().write(to: URL(fileURLWithPath: path("checkpoints/\(name)"))) }
+    for name in ["best.h5", "step-1.h5", "notes.partial"] {
+      try Data().write(to: URL(fileURLWithPath: path("checkpoints/\(name)")))
+    }
     try write(20, 30, keep: 1)
     XCTAssertEqual(
       try names(in: "checkpoints"), ["best.h5", "notes.partial", "step-00000030.h5", "step-1.h5"])
