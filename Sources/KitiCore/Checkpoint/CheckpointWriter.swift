@@ -134,7 +134,7 @@ package struct CheckpointWriter {
     let file = try together {
       try HDF5File.create(
         temporary, ifExists: .replace, userBlockBytes: CheckpointSeal.byteCount, locking: .off,
-        communicator: communicator.handle)
+        communicator: communicator)
     }
     do {
       try together {
