@@ -1,0 +1,120 @@
+import XCTest
+
+/// A wrong command line or configuration gets one report that names what is wrong, and status 64.
+final class ConfigurationErrorTests: ProgramTestCase {
+  /// Alone and on two ranks.
+  private func refuse(
+    _ arguments: [String], naming fragments: String..., file: StaticString = #filePath, line: UInt = #line
+  ) throws {
+    for ranks in [nil, 2] {
+      try assertRefused(arguments, ranks: ranks, status: 64, naming: fragments, file: file, line: line)
+    }
+  }
+
+  private func train(set: String) throws -> [String] { try train("new", set: [set]) }
+
+  func testUnknownCommandIsNamed() throws {
+    try refuse(["trian"], naming: "trian")
+  }
+
+  func testUnknownOptionIsNamed() throws {
+    try refuse(try train("new") + ["--resum"], naming: "--resum'", "--resume")
+    try refuse(["data", "make", "burgers", "--sample", "3"], naming: "--sample")
+  }
+
+  func testMissingArgumentIsNamed() throws {
+    try refuse(["train"], naming: "<config>")
+    try refuse(["data", "make", "burgers", "--samples", "4", "--resolution", "64"], naming: "--output")
+  }
+
+  func testReportOfAWrongCommandLineHasOneMark() throws {
+    let outcome = try program.run(["trian"])
+    XCTAssertFalse(outcome.errors.contains("Error:"), outcome.errors)
+  }
+
+  func testMissingConfigurationIsNamed() throws {
+    try refuse(["train", path("absent.yaml")], naming: path("absent.yaml"), "no such file")
+  }
+
+  func testMisspeltKeyIsNamedWithItsLineAndTheNearestKey() throws {
+    let text = configurationText.replacingOccurrences(of: "  width:", with: "  widht:")
+    let file = try writeConfiguration(text, name: "misspelt.yaml")
+    try refuse(["train", file, "--output", path("new")], naming: "misspelt.yaml", "line 6", "model.widht", "'width'")
+  }
+
+  func testWrongTypeIsNamed() throws {
+    let text = configurationText.replacingOccurrences(of: "epochs: 20", with: "epochs: many")
+    let file = try writeConfiguration(text, name: "wrong.yaml")
+    try refuse(["train", file, "--output", path("new")], naming: "wrong.yaml", "training.epochs", "many", "whole number")
+  }
+
+  func testMissingKeyIsNamed() throws {
+    try refuse(try train(set: "optimizer.learningRate=null"), naming: "optimizer.learningRate")
+  }
+
+  func testMalformedOverrideIsNamed() throws {
+    for text in ["nonsense", "=3", "model.width=", "model.width=[", "model.width.depth=3", "..=1"] {
+      try assertRefused(try train(set: text), status: 64, naming: ["--set \(text)"])
+    }
+    try refuse(try train(set: "nonsense"), naming: "--set nonsense", "KEY=VALUE")
+  }
+
+  func testDivideThatDoesNotDivideThePointsIsNamed() throws {
+    try refuse(try train(set: "model.collision.divide=5"), naming: "collision.divide", "5", "64")
+  }
+
+  func testMoreModesThanThePointsHaveAreNamed() throws {
+    try refuse(try train(set: "model.modes=40"), naming: "model.modes", "40", "64")
+  }
+
+  func testGlobalBatchThatAccumulationDoesNotDivideIsNamed() throws {
+    let arguments = try train("new", set: ["training={epochs: 1, globalBatch: 7, accumulation: 2}"])
+    try refuse(arguments, naming: "training.globalBatch", "training.accumulation")
+  }
+
+  func testOutputFolderThatExistsIsLeftAlone() throws {
+    try program.succeed(train("run", maxSteps: 2))
+    try refuse(try train("run"), naming: "'\(path("run"))' exists", "--resume")
+    try FileManager.default.createDirectory(atPath: path("empty"), withIntermediateDirectories: false)
+    try refuse(try train("empty"), naming: "'\(path("empty"))' exists")
+    try "mine".write(toFile: path("file"), atomically: true, encoding: .utf8)
+    try refuse(try train("file"), naming: "'\(path("file"))' exists")
+  }
+
+  func testResumeOfAMissingFolderIsRefused() throws {
+    try refuse(try train(resume: "absent"), naming: "--resume \(path("absent"))", "no such folder")
+  }
+
+  func testOutputAndResumeThatNameTwoFoldersAreRefused() throws {
+    try refuse(try train("one") + ["--resume", path("two")], naming: "--resume", "--output")
+  }
+
+  func testRanksWithDifferentConfigurationsAreRefusedNamingTheKey() throws {
+    let first = try writeConfiguration(name: "a.yaml")
+    let second = try writeConfiguration(
+      configurationText.replacingOccurrences(of: "modes: 4", with: "modes: 5"), name: "b.yaml")
+    try refuse([["train", first, "--output", path("new")], ["train", second, "--output", path("new")]], naming: ["model.modes", "4", "5"])
+    // One of the ranks cannot even read its own.
+    try refuse(
+      [["train", first, "--output", path("new")], ["train", path("c.yaml"), "--output", path("new")]],
+      naming: ["rank 1", path("c.yaml")])
+  }
+
+  func testRanksWithDifferentCommandsAreRefused() throws {
+    let common = try train("new", maxSteps: 4)
+    try refuse([common, try train("new", maxSteps: 2)], naming: ["--max-steps 4", "--max-steps 2"])
+    try refuse([common, common + ["--dry-run"]], naming: ["Ranks 0 and 1", "--dry-run"])
+    try refuse([common, try train("other", maxSteps: 4)], naming: [path("new"), path("other")])
+    try refuse([common, ["evaluate", path("run")]], naming: ["train", "evaluate"])
+  }
+
+  /// One rank for each list of arguments.
+  private func refuse(
+    _ lists: [[String]], naming fragments: [String], file: StaticString = #filePath, line: UInt = #line
+  ) throws {
+    let before = Snapshot(folder)
+    let outcome = try program.start(eachRank: lists, seconds: 30).wait(file: file, line: line)
+    assertReport(outcome, status: 64, naming: fragments, file: file, line: line)
+    XCTAssertEqual(Snapshot(folder).differences(from: before), [], file: file, line: line)
+  }
+}

@@ -1,0 +1,38 @@
+import Foundation
+import XCTest
+
+/// What `inspect --verify --json` says of a checkpoint.
+struct CheckpointReport: Decodable {
+  struct State: Decodable, Equatable {
+    var step, epoch, stepInEpoch, samplesInEpoch, worldSize, globalBatch: Int
+    var seed: String
+    var bestMetric: Double?
+  }
+
+  struct Array: Decodable, Equatable {
+    var path, checksum: String
+    var shape: [Int]
+  }
+
+  var state: State
+  var parameters: Int
+  var arrays: [Array]
+  var optimizerStates: [String]
+}
+
+extension Program {
+  /// Checks every byte of a checkpoint.
+  func inspect(_ checkpoint: String, file: StaticString = #filePath, line: UInt = #line) throws -> CheckpointReport {
+    let outcome = try succeed(["inspect", checkpoint, "--verify", "--json"], file: file, line: line)
+    return try JSONDecoder().decode(CheckpointReport.self, from: Data(outcome.output.utf8))
+  }
+}
+
+/// Checks that two checkpoints hold the same arrays, bit for bit.
+func assertSameArrays(
+  _ left: CheckpointReport, _ right: CheckpointReport, _ message: String = "", file: StaticString = #filePath,
+  line: UInt = #line
+) {
+  XCTAssertEqual(left.arrays, right.arrays, message, file: file, line: line)
+  XCTAssertFalse(left.arrays.isEmpty, message, file: file, line: line)
+}
