@@ -13,6 +13,10 @@ package struct CheckpointWriter {
   let path: String
   let communicator: Communicator
   private let temporary: String
+  /// A small file that gives its space back when HDF5 needs a little to close a file on a full disk: if it finds
+  /// none, the library crashes.
+  private let ballast: String
+  private static let ballastBytes = 65536
   /// Off in tests that fill the disk up.
   package var checksFreeSpace = true
   /// Called on every rank at each moment; what it throws counts as this rank's failure.
@@ -22,6 +26,7 @@ package struct CheckpointWriter {
     self.path = path
     self.communicator = communicator
     temporary = path + Self.temporarySuffix
+    ballast = path + ".ballast" + Self.temporarySuffix
   }
 
   package func write(
@@ -42,7 +47,10 @@ package struct CheckpointWriter {
       try sealAndRename()
     } catch let error as AgreedFailure {
       try communicator.barrier()
-      if communicator.rank == 0 { unlink(temporary) }
+      if communicator.rank == 0 {
+        unlink(temporary)
+        unlink(ballast)
+      }
       throw error
     }
   }
@@ -51,10 +59,15 @@ package struct CheckpointWriter {
     try communicator.agreeing {
       do {
         return try body()
-      } catch let error as HDF5Error {
+      } catch let error as MPIError {
+        throw error
+      } catch let error as KitiError where error.kind == .failed {
+        throw error
+      } catch {
+        // A file that a rank does not find is wrong usage elsewhere, and here a folder that ranks do not share.
         throw KitiError(
-          .failed, "\(path): the checkpoint could not be written: \(error)",
-          remedy: "Check the disk and its free space; older checkpoints are untouched.")
+          .failed, "\(path): the checkpoint could not be written: \((error as? KitiError)?.problem ?? "\(error)")",
+          remedy: "Check the disk, its free space, and that all ranks share it; older checkpoints are untouched.")
       }
     }
   }
@@ -89,7 +102,8 @@ package struct CheckpointWriter {
       guard communicator.rank == 0 else { return }
       guard !CheckpointDisk.isFolder(path) else {
         throw KitiError(
-          .failed, "\(path): the checkpoint cannot be written: this is a folder.", remedy: "Remove it or give another name.")
+          .failed, "\(path): the checkpoint cannot be written: this is a folder.",
+          remedy: "Remove it or give another name.")
       }
       unlink(temporary)
       let needed = Self.byteEstimate(arrays, header)
@@ -101,6 +115,7 @@ package struct CheckpointWriter {
             + "\(Self.mebibytes(free)) MiB free.",
           remedy: "Free some space, keep fewer checkpoints (checkpoint.keep) or choose another folder (--output).")
       }
+      try CheckpointDisk.makeFile(ballast, byteCount: Self.ballastBytes)
     }
   }
 
@@ -119,24 +134,28 @@ package struct CheckpointWriter {
     let file = try together {
       try HDF5File.create(
         temporary, ifExists: .replace, userBlockBytes: CheckpointSeal.byteCount, locking: .off,
-        communicator: communicator.handle)
+        communicator: communicator)
     }
     do {
+      try together {
+        guard communicator.rank == 0 else { return }
+        // Others may have filled the disk since it was looked at, or the user has a quota.
+        defer { unlink(ballast) }
+        try CheckpointDisk(temporary, .readWrite).reserve(Self.byteEstimate(arrays, header))
+      }
       let dataSets = try together {
         try header.write(to: file.root)
         for group in arrays.groups { try file.root.createGroup(group) }
-        let dataSets = try zip(arrays.arrays, hashes).map { array, hash in
+        return try zip(arrays.arrays, hashes).map { array, hash in
           let dataSet = try file.root.createDataSet(array.path, of: Float.self, shape: array.shape)
           try dataSet.attributes.set(CheckpointArrays.checksum, to: hash)
           return dataSet
         }
-        // While there is space: after this, closing the file writes nothing new.
-        try file.flush()
-        return dataSets
       }
       try together {
         try atMoment(.created, temporary)
-        for ((array, owner), dataSet) in zip(zip(arrays.arrays, arrays.owners), dataSets) where owner == communicator.rank {
+        for ((array, owner), dataSet) in zip(zip(arrays.arrays, arrays.owners), dataSets)
+        where owner == communicator.rank {
           try array.withValues { try dataSet.write(UnsafeBufferPointer($0)) }
         }
         try atMoment(.arraysWritten, temporary)

@@ -28,6 +28,7 @@ public final class FNO1D: Model {
 
   public let shape: Shape
   public let capacity: Int
+  public let collisions: [CollisionResidual]
   public var inputShape: [Int] { [shape.points, 1] }
   public var outputShape: [Int] { [shape.points, 1] }
 
@@ -79,6 +80,7 @@ public final class FNO1D: Model {
           index: index, capacity: capacity))
     }
     self.blocks = blocks
+    collisions = blocks.map(\.collision).filter { $0.options.scheme != .none }
     lifted = LiftedFourierBlock(
       lift: Linear("lift", inputShape: [points, 2], outputs: width), block: blocks[0], points: points, width: width,
       modes: shape.modes, capacity: capacity)
@@ -94,10 +96,6 @@ public final class FNO1D: Model {
 
   public var parameters: [Parameter] {
     lifted.lift.parameters + blocks.flatMap(\.parameters) + hidden.parameters + output.parameters
-  }
-
-  public var collisions: [CollisionResidual] {
-    blocks.map(\.collision).filter { $0.options.scheme != .none }
   }
 
   public var summary: [LayerSummary] {
