@@ -2,13 +2,11 @@ import XCTest
 
 /// A wrong command line or configuration gets one report that names what is wrong, and status 64.
 final class ConfigurationErrorTests: ProgramTestCase {
-  /// Alone and on two ranks.
   private func refuse(
     _ arguments: [String], naming fragments: String..., file: StaticString = #filePath, line: UInt = #line
   ) throws {
-    for ranks in [nil, 2] {
-      try assertRefused(arguments, ranks: ranks, status: 64, naming: fragments, file: file, line: line)
-    }
+    let refusals = [nil, 2].map { Refusal(arguments: arguments, ranks: $0, fragments: fragments) }
+    try assertRefused(refusals, status: 64, file: file, line: line)
   }
 
   private func train(set: String) throws -> [String] { try train("new", set: [set]) }
@@ -53,9 +51,9 @@ final class ConfigurationErrorTests: ProgramTestCase {
   }
 
   func testMalformedOverrideIsNamed() throws {
-    for text in ["nonsense", "=3", "model.width=", "model.width=[", "model.width.depth=3", "..=1"] {
-      try assertRefused(try train(set: text), status: 64, naming: ["--set \(text)"])
-    }
+    let texts = ["nonsense", "=3", "model.width=", "model.width=[", "model.width.depth=3", "..=1"]
+    try assertRefused(
+      texts.map { Refusal(arguments: try train(set: $0), ranks: nil, fragments: ["--set \($0)"]) }, status: 64)
     try refuse(try train(set: "nonsense"), naming: "--set nonsense", "KEY=VALUE")
   }
 

@@ -4,12 +4,12 @@ import XCTest
 /// A data set that is missing, damaged or of another kind gets one report that names the file and, where it can, the array.
 final class DataErrorTests: ProgramTestCase {
   private func refuse(
-    _ data: String, status: Int32, naming fragments: String..., file: StaticString = #filePath, line: UInt = #line
+    _ data: String, ranks: [Int?] = [nil, 2], status: Int32, naming fragments: String..., file: StaticString = #filePath,
+    line: UInt = #line
   ) throws {
     let arguments = try train("new", set: ["data.path=\(data)"])
-    for ranks in [nil, 2] {
-      try assertRefused(arguments, ranks: ranks, status: status, naming: [data] + fragments, file: file, line: line)
-    }
+    let refusals = ranks.map { Refusal(arguments: arguments, ranks: $0, fragments: [data] + fragments) }
+    try assertRefused(refusals, status: status, file: file, line: line)
   }
 
   /// A changed copy of the data set.
@@ -29,14 +29,15 @@ final class DataErrorTests: ProgramTestCase {
   }
 
   func testFolderIsNoDataSet() throws {
-    try assertRefused(try train("new", set: ["data.path=\(folder.path)"]), status: 64, naming: [folder.path])
+    try refuse(folder.path, ranks: [nil], status: 64)
   }
 
   func testFileCutShortIsNamed() throws {
-    for count in [0, 100, 3_000, 20_000] {
+    let refusals = try [0, 100, 3_000, 20_000].map { count in
       let file = try copy("cut-\(count).h5") { $0 = $0.prefix(count) }
-      try assertRefused(try train("new", set: ["data.path=\(file)"]), status: 65, naming: [file])
+      return Refusal(arguments: try train("new", set: ["data.path=\(file)"]), ranks: nil, fragments: [file])
     }
+    try assertRefused(refusals, status: 65)
     try refuse(try copy("cut.h5") { $0 = $0.dropLast(1) }, status: 65, naming: "cut short")
   }
 
@@ -50,8 +51,8 @@ final class DataErrorTests: ProgramTestCase {
 
   func testFileWithoutAnArrayIsNamed() throws {
     let other = try copy("other.h5") { bytes in
-      while let place = bytes.range(of: Data("targets\0".utf8)) {
-        bytes.replaceSubrange(place, with: Data("tarxxxx\0".utf8))
+      while let place = bytes.range(of: Data("targets".utf8)) {
+        bytes.replaceSubrange(place, with: Data("results".utf8))
       }
     }
     try refuse(other, status: 65, naming: "targets")
@@ -74,7 +75,7 @@ final class DataErrorTests: ProgramTestCase {
   func testExistingFileIsNotReplacedUnlessTold() throws {
     let file = try copy("mine.h5") { _ in }
     let arguments = ["data", "make", "burgers", "--samples", "4", "--resolution", "32", "--output", file]
-    for ranks in [nil, 2] { try assertRefused(arguments, ranks: ranks, status: 64, naming: [file, "--overwrite"]) }
+    try assertRefused(arguments, status: 64, naming: file, "--overwrite")
     try program.succeed(arguments + ["--overwrite"])
   }
 
@@ -82,20 +83,20 @@ final class DataErrorTests: ProgramTestCase {
     func make(_ changes: [String]) -> [String] {
       ["data", "make", "burgers", "--resolution", "32", "--output", path("new.h5")] + changes
     }
-    try assertRefused(make(["--samples", "1"]), ranks: 2, status: 64, naming: ["samples"])
-    try assertRefused(make(["--samples", "4", "--test-samples", "4"]), status: 64, naming: ["4 of 4"])
-    try assertRefused(make(["--samples", "4", "--viscosity", "-1"]), status: 64, naming: ["viscosity"])
-    try assertRefused(make(["--samples", "4", "--grid", "33"]), status: 64, naming: ["33"])
-    try assertRefused(
-      ["data", "make", "burgers", "--samples", "4", "--resolution", "32", "--output", path("absent/new.h5")], ranks: 2,
-      status: 64, naming: [path("absent")])
+    try "mine".write(toFile: path("file"), atomically: true, encoding: .utf8)
+    let refusals = [
+      (make(["--samples", "1"]), "samples"), (make(["--samples", "4", "--test-samples", "4"]), "4 samples with 4"),
+      (make(["--samples", "4", "--viscosity", "-1"]), "viscosity"), (make(["--samples", "4", "--grid", "33"]), "33"),
+      (make(["--samples", "4", "--output", path("file/new.h5")]), path("file")),
+    ]
+    for ranks in [nil, 2] {
+      try assertRefused(refusals.map { Refusal(arguments: $0, ranks: ranks, fragments: [$1]) }, status: 64)
+    }
   }
 
   func testDamagedDataSetFailsInspection() throws {
-    for ranks in [nil, 2] {
-      try assertRefused(["data", "inspect", path("absent.h5")], ranks: ranks, status: 64, naming: [path("absent.h5")])
-    }
+    try assertRefused(["data", "inspect", path("absent.h5")], status: 64, naming: path("absent.h5"))
     let cut = try copy("cut.h5") { $0 = $0.prefix(9_000) }
-    try assertRefused(["data", "inspect", cut], ranks: 2, status: 65, naming: [cut])
+    try assertRefused(["data", "inspect", cut], status: 65, naming: cut)
   }
 }

@@ -91,7 +91,11 @@ final class Job {
       }
       usleep(5_000)
     }
-    return Outcome(status: status ?? -1, output: output, errors: errors)
+    let outcome = Outcome(status: status ?? -1, output: output, errors: errors)
+    for complaint in ["HDF5-DIAG", "Fatal error", "Signal:"] where outcome.errors.contains(complaint) {
+      XCTFail("a library or the language had to complain: \(outcome.text)", file: file, line: line)
+    }
+    return outcome
   }
 
   /// Waits until something is true of the running job; false if it ended or ran out of time before.

@@ -24,7 +24,9 @@ class ProgramTestCase: XCTestCase {
   func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
 
   /// A small network on the shared data, with collisions. Tests change keys with --set.
-  var configurationText: String {
+  var configurationText: String { Self.configurationText(data: data) }
+
+  static func configurationText(data: String) -> String {
     """
     name: tiny
     seed: 3
@@ -73,22 +75,28 @@ enum TemporaryFolder {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
     return folder
   }
-}
 
-/// The data set that most tests read, made once.
-private enum SharedData {
-  static let path = Result { () throws -> String in
-    let folder = try TemporaryFolder.make()
+  /// One that goes when all tests have ended.
+  static func makeForAllTests() throws -> URL {
+    let folder = try make()
     XCTestObservationCenter.shared.addTestObserver(Remover(folder))
-    let file = folder.appendingPathComponent("burgers.h5").path
-    try Program(directory: folder).succeed(
-      ["data", "make", "burgers", "--samples", "32", "--test-samples", "8", "--resolution", "64", "--output", file])
-    return file
+    return folder
   }
 
   private final class Remover: NSObject, XCTestObservation {
     private let folder: URL
     init(_ folder: URL) { self.folder = folder }
     func testBundleDidFinish(_ testBundle: Bundle) { try? FileManager.default.removeItem(at: folder) }
+  }
+}
+
+/// The data set that most tests read, made once.
+enum SharedData {
+  static let path = Result { () throws -> String in
+    let folder = try TemporaryFolder.makeForAllTests()
+    let file = folder.appendingPathComponent("burgers.h5").path
+    try Program(directory: folder).succeed(
+      ["data", "make", "burgers", "--samples", "32", "--test-samples", "8", "--resolution", "64", "--output", file])
+    return file
   }
 }

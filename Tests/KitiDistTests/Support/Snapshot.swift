@@ -25,17 +25,33 @@ struct Snapshot: Equatable {
 }
 
 extension ProgramTestCase {
-  /// Checks that a job ends with this status and one report that holds all fragments, and changes nothing on the disk.
-  @discardableResult
-  func assertRefused(
-    _ arguments: [String], ranks: Int? = nil, status: Int32, naming fragments: [String], file: StaticString = #filePath,
-    line: UInt = #line
-  ) throws -> Outcome {
+  /// Something that the program must refuse.
+  struct Refusal {
+    var arguments: [String]
+    var ranks: Int?
+    /// What its report must hold.
+    var fragments: [String]
+  }
+
+  /// Checks that each job ends with this status and one report, and that they change nothing on the disk.
+  ///
+  /// All run at the same time: what is refused does no work.
+  func assertRefused(_ refusals: [Refusal], status: Int32, file: StaticString = #filePath, line: UInt = #line) throws {
     let before = Snapshot(folder)
-    let outcome = try program.run(arguments, ranks: ranks, file: file, line: line)
-    assertReport(outcome, status: status, naming: fragments, file: file, line: line)
+    let jobs = try refusals.map { try program.start($0.arguments, ranks: $0.ranks) }
+    for (refusal, job) in zip(refusals, jobs) {
+      assertReport(job.wait(file: file, line: line), status: status, naming: refusal.fragments, file: file, line: line)
+    }
     XCTAssertEqual(Snapshot(folder).differences(from: before), [], "on the disk", file: file, line: line)
-    return outcome
+  }
+
+  /// The same for one command, alone and on two ranks unless told otherwise.
+  func assertRefused(
+    _ arguments: [String], ranks: [Int?] = [nil, 2], status: Int32, naming fragments: String..., file: StaticString = #filePath,
+    line: UInt = #line
+  ) throws {
+    let refusals = ranks.map { Refusal(arguments: arguments, ranks: $0, fragments: fragments) }
+    try assertRefused(refusals, status: status, file: file, line: line)
   }
 
   func assertReport(
@@ -46,7 +62,6 @@ extension ProgramTestCase {
     for fragment in fragments {
       XCTAssertTrue(outcome.errors.contains(fragment), "'\(fragment)' is missing: \(outcome.errors)", file: file, line: line)
     }
-    XCTAssertFalse(outcome.errors.contains("Fatal error"), outcome.errors, file: file, line: line)
     XCTAssertFalse(outcome.errors.contains("MPI_ABORT was invoked"), outcome.errors, file: file, line: line)
   }
 }
