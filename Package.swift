@@ -41,7 +41,7 @@ let package = Package(
     .target(
       name: "KitiCore",
       dependencies: [
-        "KitiMPI", "KitiHDF5", "COpenBLAS", "CFFTW", "CXXHash", "Yams",
+        "KitiMPI", "KitiHDF5", "CFFTW", "CXXHash", "Yams",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: processor),
@@ -54,7 +54,7 @@ let package = Package(
       name: "KitiHDF5Tests", dependencies: ["CHDF5", "KitiHDF5", "KitiMPI", "KitiTestSupport"],
       exclude: ["make-fixtures.py"], resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "KitiCoreTests", dependencies: ["KitiCore", "KitiTestSupport"], resources: [.copy("Fixtures")],
+      name: "KitiCoreTests", dependencies: ["KitiCore", "KitiTestSupport", "COpenBLAS"], resources: [.copy("Fixtures")],
       swiftSettings: processor),
     .testTarget(name: "KitiDistTests", dependencies: ["KitiCore"]),
   ],
