@@ -2,6 +2,7 @@ import XCTest
 
 /// A wrong command line or configuration gets one report that names what is wrong, and status 64.
 final class ConfigurationErrorTests: ProgramTestCase {
+  /// Alone and on two ranks.
   private func refuse(
     _ arguments: [String], naming fragments: String..., file: StaticString = #filePath, line: UInt = #line
   ) throws {
@@ -88,31 +89,34 @@ final class ConfigurationErrorTests: ProgramTestCase {
   }
 
   func testRanksWithDifferentConfigurationsAreRefusedNamingTheKey() throws {
-    let first = try writeConfiguration(name: "a.yaml")
-    let second = try writeConfiguration(
-      configurationText.replacingOccurrences(of: "modes: 4", with: "modes: 5"), name: "b.yaml")
-    try refuse([["train", first, "--output", path("new")], ["train", second, "--output", path("new")]], naming: ["model.modes", "4", "5"])
-    // One of the ranks cannot even read its own.
-    try refuse(
-      [["train", first, "--output", path("new")], ["train", path("c.yaml"), "--output", path("new")]],
-      naming: ["rank 1", path("c.yaml")])
+    let other = configurationText.replacingOccurrences(of: "modes: 4", with: "modes: 5")
+    let first = ["train", try writeConfiguration(name: "a.yaml"), "--output", path("new")]
+    let second = ["train", try writeConfiguration(other, name: "b.yaml"), "--output", path("new")]
+    let absent = ["train", path("c.yaml"), "--output", path("new")]
+    try assertRefused(rankByRank: [
+      ([first, second], ["Ranks 0 and 1", "model.modes: 4 here, 5 there"]), ([first, absent], ["rank 1", path("c.yaml")]),
+    ])
   }
 
   func testRanksWithDifferentCommandsAreRefused() throws {
     let common = try train("new", maxSteps: 4)
-    try refuse([common, try train("new", maxSteps: 2)], naming: ["--max-steps 4", "--max-steps 2"])
-    try refuse([common, common + ["--dry-run"]], naming: ["Ranks 0 and 1", "--dry-run"])
-    try refuse([common, try train("other", maxSteps: 4)], naming: [path("new"), path("other")])
-    try refuse([common, ["evaluate", path("run")]], naming: ["train", "evaluate"])
+    try assertRefused(rankByRank: [
+      ([common, try train("new", maxSteps: 2)], ["--max-steps 4", "--max-steps 2"]),
+      ([common, common + ["--dry-run"]], ["Ranks 0 and 1", "--dry-run"]),
+      ([common, try train("other", maxSteps: 4)], [path("new"), path("other")]),
+      ([common, ["evaluate", path("run")]], ["train", "evaluate"]),
+    ])
   }
 
-  /// One rank for each list of arguments.
-  private func refuse(
-    _ lists: [[String]], naming fragments: [String], file: StaticString = #filePath, line: UInt = #line
+  /// Jobs of one rank for each list of arguments, and what their reports must hold.
+  private func assertRefused(
+    rankByRank jobs: [(lists: [[String]], fragments: [String])], file: StaticString = #filePath, line: UInt = #line
   ) throws {
     let before = Snapshot(folder)
-    let outcome = try program.start(eachRank: lists, seconds: 30).wait(file: file, line: line)
-    assertReport(outcome, status: 64, naming: fragments, file: file, line: line)
+    let started = try jobs.map { try program.start(eachRank: $0.lists) }
+    for (job, fragments) in zip(started, jobs.map(\.fragments)) {
+      assertReport(job.wait(file: file, line: line), status: 64, naming: fragments, file: file, line: line)
+    }
     XCTAssertEqual(Snapshot(folder).differences(from: before), [], file: file, line: line)
   }
 }

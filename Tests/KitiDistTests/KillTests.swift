@@ -17,7 +17,7 @@ final class KillTests: ProgramTestCase {
       XCTAssertTrue(job.isGone(), "ranks of the job still run")
 
       XCTAssertGreaterThanOrEqual(checkpointNames(run).count, 1)
-      for name in checkpointNames(run) { _ = try program.inspect(path("\(run)/checkpoints/\(name)")) }
+      try assertAllCheckpointsAreIntact(run)
       let step = try program.inspect(path(run)).state.step
       try program.succeed(train(resume: run, maxSteps: step + 3, set: set), ranks: 2)
       XCTAssertEqual(try Metrics(path(run)).steps, Array(1...step + 3))

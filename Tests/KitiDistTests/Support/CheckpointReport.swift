@@ -36,3 +36,16 @@ func assertSameArrays(
   XCTAssertEqual(left.arrays, right.arrays, message, file: file, line: line)
   XCTAssertFalse(left.arrays.isEmpty, message, file: file, line: line)
 }
+
+extension ProgramTestCase {
+  /// Checks every byte of all checkpoints of a run.
+  func assertAllCheckpointsAreIntact(_ run: String, file: StaticString = #filePath, line: UInt = #line) throws {
+    let jobs = try checkpointNames(run).map {
+      try program.start(["inspect", path("\(run)/checkpoints/\($0)"), "--verify"])
+    }
+    for job in jobs {
+      let outcome = job.wait(file: file, line: line)
+      XCTAssertEqual(outcome.status, 0, outcome.text, file: file, line: line)
+    }
+  }
+}
