@@ -9,11 +9,14 @@ struct Program {
   static let path = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
     .appendingPathComponent("kiti-dist").path
 
-  /// Under a launcher the tests themselves are ranks, and cannot launch.
-  static var isLaunched: Bool {
-    let environment = ProcessInfo.processInfo.environment
-    return environment["OMPI_COMM_WORLD_SIZE"] != nil || environment["PMIX_RANK"] != nil
-  }
+  /// Under a launcher the tests themselves are ranks, and cannot launch. Asked of the environment in which the process
+  /// began: MPI, once started without a launcher, sets the same variables itself.
+  static let isLaunched: Bool = {
+    let began = FileManager.default.contents(atPath: "/proc/self/environ") ?? Data()
+    return began.split(separator: 0).contains { variable in
+      ["OMPI_COMM_WORLD_SIZE=", "PMIX_RANK="].contains { variable.starts(with: $0.utf8) }
+    }
+  }()
 
   /// - Parameters:
   ///   - ranks: under mpirun; nil for the program alone.
