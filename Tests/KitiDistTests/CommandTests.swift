@@ -104,7 +104,10 @@ final class CommandTests: ProgramTestCase {
     for ranks in [nil, 2, 3] {
       let file = path("\(ranks ?? 1).h5")
       try program.succeed(
-        ["data", "make", "burgers", "--samples", "11", "--test-samples", "4", "--resolution", "32", "--seed", "9", "--output", file],
+        [
+          "data", "make", "burgers", "--samples", "11", "--test-samples", "4", "--resolution", "32", "--seed", "9",
+          "--output", file,
+        ],
         ranks: ranks, environment: ["SOURCE_DATE_EPOCH": "1700000000"])
       files.append(try Data(contentsOf: URL(fileURLWithPath: file)))
     }

@@ -55,8 +55,8 @@ final class FullDiskTests: ProgramTestCase {
       let names = checkpointNames(run)
       XCTAssertGreaterThan(names.count, 3)
       try assertAllCheckpointsAreIntact(run)
-      XCTAssertEqual(
-        try FileManager.default.contentsOfDirectory(atPath: path("\(run)/checkpoints")).count, names.count, "unfinished files")
+      let files = try FileManager.default.contentsOfDirectory(atPath: path("\(run)/checkpoints"))
+      XCTAssertEqual(files.count, names.count, "unfinished files")
       XCTAssertEqual(try program.inspect(path(run)).state.step, names.count)
 
       for name in names.dropLast() { try FileManager.default.removeItem(atPath: path("\(run)/checkpoints/\(name)")) }

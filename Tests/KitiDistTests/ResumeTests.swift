@@ -6,7 +6,8 @@ final class ResumeTests: ProgramTestCase {
     "training.batch=5", "training.accumulation=2", "optimizer.schedule={kind: cosine, minimum: 1e-5}",
   ]
   private let momentum = [
-    "training.batch=5", "optimizer={kind: sgd, learningRate: 0.02, momentum: 0.9, schedule: {kind: cosine, warmup: 3 steps}}",
+    "training.batch=5", "optimizer={kind: sgd, learningRate: 0.02, momentum: 0.9}",
+    "optimizer.schedule={kind: cosine, warmup: 3 steps}",
   ]
 
   func testResumedAdamRunOnOneRankIsBitForBitTheUninterruptedOne() throws { try check(adam, ranks: nil, half: 5) }

@@ -79,7 +79,9 @@ final class Job {
   var output: String { Self.text(folder.appendingPathComponent("output")) }
   var errors: String { Self.text(folder.appendingPathComponent("errors")) }
 
-  private static func text(_ file: URL) -> String { String(decoding: (try? Data(contentsOf: file)) ?? Data(), as: UTF8.self) }
+  private static func text(_ file: URL) -> String {
+    String(decoding: (try? Data(contentsOf: file)) ?? Data(), as: UTF8.self)
+  }
 
   /// Waits for the end; a job that takes longer than it may is killed, and that is a failure.
   func wait(file: StaticString = #filePath, line: UInt = #line) -> Outcome {

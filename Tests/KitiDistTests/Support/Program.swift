@@ -68,7 +68,6 @@ struct Program {
     variables["OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
     variables["OMPI_MCA_rmaps_base_oversubscribe"] = "1"
     variables["OMPI_MCA_hwloc_base_binding_policy"] = "none"
-    variables["OPENBLAS_NUM_THREADS"] = "1"
     variables.merge(environment) { $1 }
     return try Job(executable, arguments, environment: variables, directory: directory, seconds: seconds)
   }

@@ -47,8 +47,8 @@ extension ProgramTestCase {
 
   /// The same for one command, alone and on two ranks unless told otherwise.
   func assertRefused(
-    _ arguments: [String], ranks: [Int?] = [nil, 2], status: Int32, naming fragments: String..., file: StaticString = #filePath,
-    line: UInt = #line
+    _ arguments: [String], ranks: [Int?] = [nil, 2], status: Int32, naming fragments: String...,
+    file: StaticString = #filePath, line: UInt = #line
   ) throws {
     let refusals = ranks.map { Refusal(arguments: arguments, ranks: $0, fragments: fragments) }
     try assertRefused(refusals, status: status, file: file, line: line)
