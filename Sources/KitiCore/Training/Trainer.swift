@@ -215,7 +215,7 @@ public final class Trainer {
     throw AgreedFailure(
       error: KitiError(
         .failed,
-        "Step \(state.step + 1): the \(loss.isFinite ? "gradient's norm" : "loss") is \(loss.isFinite ? gradientNorm : loss); the parameters are left as they were.",
+        "Step \(state.step + 1): the \(loss.isFinite ? "gradient's norm" : "loss") is \((loss.isFinite ? gradientNorm : loss).isNaN ? "not a number" : "infinite"); the parameters are left as they were.",
         remedy: "Lower optimizer.learningRate or set training.clipNorm"
           + (saved.map { "; the last checkpoint is \($0)." } ?? ". No checkpoint had been written yet.")),
       rank: 0)
