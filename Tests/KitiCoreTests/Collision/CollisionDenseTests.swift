@@ -14,33 +14,6 @@ final class CollisionDenseTests: XCTestCase {
     ]
   }
 
-  private func weights(_ pairs: [Collision], _ count: Int, _ weights: CollisionOptions.Weights) -> [Double] {
-    var partners = [Int](repeating: 0, count: count)
-    for pair in pairs {
-      partners[pair.first] += 1
-      partners[pair.second] += 1
-    }
-    return pairs.map { weights == .sum ? 1 : 1 / Double(max(partners[$0.first], partners[$0.second])) }
-  }
-
-  /// v_i + Σ w_ij [(v_j − v_i)/2 + s_ij/2 · e_ij] in double precision; with `s` off, what `midpoint` does to x.
-  private func moved(
-    _ v: [Double], _ particles: Particles, _ pairs: [Collision], _ weights: [Double], turns: Bool = true
-  ) -> [Double] {
-    var result = v
-    for (pair, weight) in zip(pairs, weights) {
-      let (vi, vj) = (particles.gather(v, pair.first), particles.gather(v, pair.second))
-      let w = zip(vj, vi).map { $0 - $1 }
-      let s = turns ? dot(w, w).squareRoot() : 0
-      for d in 0..<particles.dimensions {
-        let change = weight * (w[d] + s * pair.direction[d]) / 2
-        result[particles.feature(pair.first, d)] += change
-        result[particles.feature(pair.second, d)] -= change
-      }
-    }
-    return result
-  }
-
   func testOutcomeAndGradientsAreThoseOfTheReference() throws {
     var numbers = TestNumbers(110)
     for particles in try shapes() {
@@ -55,17 +28,17 @@ final class CollisionDenseTests: XCTestCase {
         for sample in 0..<2 {
           let range = sample * particles.features..<(sample + 1) * particles.features
           let pairs = rig.residual.pairs(sample: sample)
-          let weights = weights(pairs, particles.count, kind)
+          let weights = Reference.weights(pairs, particles.count, kind)
           let (vs, gs) = (v[range].map(Double.init), g[range].map(Double.init))
           assertClose(
-            Array(after[range]), moved(vs, particles, pairs, weights), within: 4e-6, "\(particles.name), \(kind)")
+            Array(after[range]), Reference.exchanged(vs, particles, pairs, weights), within: 4e-6, "\(particles.name), \(kind)")
           assertClose(
-            Array(rig.positions[range]), moved(x[range].map(Double.init), particles, pairs, weights, turns: false),
+            Array(rig.positions[range]), Reference.exchanged(x[range].map(Double.init), particles, pairs, weights, turns: false),
             within: 4e-6, particles.name)
           assertClose(
-            Array(backwardX[range]), moved(gs, particles, pairs, weights, turns: false), within: 4e-6, particles.name)
+            Array(backwardX[range]), Reference.exchanged(gs, particles, pairs, weights, turns: false), within: 4e-6, particles.name)
           let differences = centralDifferences(
-            of: { dot(self.moved($0, particles, pairs, weights), gs) }, at: vs,
+            of: { dot(Reference.exchanged($0, particles, pairs, weights), gs) }, at: vs,
             coordinates: (0..<min(5, vs.count)).map { $0 * (vs.count - 1) / 4 % vs.count })
           let some = (0..<min(5, vs.count)).map { backward[range.lowerBound + $0 * (vs.count - 1) / 4 % vs.count] }
           assertClose(some, differences, within: 2e-5, magnitude: 1, "\(particles.name), gradient")
@@ -146,7 +119,7 @@ final class CollisionDenseTests: XCTestCase {
           XCTAssertEqual(change, 0, accuracy: 2e-6 * (energy * Double(particles.count)).squareRoot(), particles.name)
         }
         let pairs = rig.residual.pairs(sample: 0)
-        for (pair, weight) in zip(pairs, weights(pairs, particles.count, .pair)) where weight == 1 {
+        for (pair, weight) in zip(pairs, Reference.weights(pairs, particles.count, .pair)) where weight == 1 {
           func energy(_ values: [Double]) -> Double {
             let (a, b) = (particles.gather(values, pair.first), particles.gather(values, pair.second))
             return dot(a, a) + dot(b, b)
