@@ -14,9 +14,11 @@ bundle=$(ls .build/release/*PackageTests.xctest)
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 
-# Classes whose tests run on several ranks: those of the two bindings, and those named …ParallelTests.
+# Classes whose tests run on several ranks: those of the two bindings, and in KitiCore those that start MPI.
+classes=$(grep -rhoE 'class [A-Za-z0-9]+: (MPI|Checkpoint|DataSet)TestCase' Tests/KitiCoreTests |
+  sed -E 's/class ([A-Za-z0-9]+):.*/KitiCoreTests.\1/')
 parallel=$("$bundle" --list-tests 2>/dev/null | sed -nE 's/^([A-Za-z0-9_]+\.[A-Za-z0-9_]+)\/.*$/\1/p' | sort -u |
-  grep -E '^Kiti(MPI|HDF5)Tests\.|ParallelTests$' | paste -sd, -)
+  { grep -E '^Kiti(MPI|HDF5)Tests\.' || true; } | cat - <(printf '%s\n' "$classes") | sort -u | paste -sd, -)
 
 passed=0 failed=0 skipped=0
 

@@ -67,8 +67,8 @@ extension MPIError {
 }
 
 extension String {
-  /// The first `length` bytes of a text that a C function wrote.
+  /// The first `length` bytes of a text that a C function wrote, without the zero byte that some versions count.
   init(_ text: [CChar], length: Int32) {
-    self.init(decoding: text.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    self.init(decoding: text.prefix(Int(length)).prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 }

@@ -7,10 +7,27 @@ struct CheckpointArray {
   let path: String
   let shape: [Int]
   let count: Int
-  let values: UnsafeMutablePointer<Float>
+  /// What holds the values, and where in it they begin.
+  private let memory: AlignedBuffer<Float>
+  private let offset: Int
+
+  init(path: String, shape: [Int], count: Int, in memory: AlignedBuffer<Float>, at offset: Int = 0) {
+    self.path = path
+    self.shape = shape
+    self.count = count
+    self.memory = memory
+    self.offset = offset
+  }
+
+  /// The only way to the values: a pointer alone would not keep the memory alive.
+  func withValues<Result>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Result) rethrows -> Result {
+    try withExtendedLifetime(memory) {
+      try body(UnsafeMutableBufferPointer(start: memory.pointer + offset, count: count))
+    }
+  }
 
   /// XXH3 of the values' bytes, which are little-endian on every machine this builds for.
-  var hash: UInt64 { CheckpointSeal.hash(UnsafeRawBufferPointer(start: values, count: count * 4)) }
+  var hash: UInt64 { withValues { CheckpointSeal.hash(UnsafeRawBufferPointer($0)) } }
 }
 
 /// All arrays of a checkpoint, the parameters and then each state of the optimizer, and how ranks divide them.
@@ -44,7 +61,7 @@ struct CheckpointArrays {
       zip(store.parameters, store.ranges).map { parameter, range in
         CheckpointArray(
           path: "\(prefix)/\(parameter.path)", shape: parameter.shape, count: parameter.count,
-          values: buffer.pointer + range.lowerBound)
+          in: buffer, at: range.lowerBound)
       }
     }
     let total = arrays.reduce(0) { $0 + $1.count }
@@ -69,26 +86,19 @@ struct CheckpointArrays {
   /// Copies every array from its owner to all other ranks. Collective.
   func broadcast(_ communicator: Communicator) throws {
     for (array, owner) in zip(arrays, owners) {
-      try communicator.broadcast(UnsafeMutableBufferPointer(start: array.values, count: array.count), root: owner)
+      try array.withValues { try communicator.broadcast($0, root: owner) }
     }
   }
 }
 
 /// The data sets of a file that hold numbers.
 enum CheckpointTree {
-  /// All data sets in a group and in the groups in it, by name. Damaged structure may lead in circles: after
-  /// `limit` objects it is an error.
-  static func dataSets(in group: Group, limit: Int = 1_000_000) throws(HDF5Error) -> [DataSet] {
+  /// All data sets in a group and in the groups in it, by name.
+  static func dataSets(in group: Group) throws(HDF5Error) -> [DataSet] {
     var found: [DataSet] = []
-    var seen = 0
     var waiting = [group]
     while let group = waiting.popLast() {
-      let children = try group.children()
-      seen += children.count
-      guard seen <= limit else {
-        throw HDF5Error(.damaged, file: group.file.path, object: group.path, "the groups lead in circles.")
-      }
-      for child in children {
+      for child in try group.children() {
         switch child.kind {
         case .group: waiting.append(try group.group(child.name))
         case .dataSet: found.append(try group.dataSet(child.name))
@@ -99,13 +109,9 @@ enum CheckpointTree {
     return found.sorted { $0.path < $1.path }
   }
 
-  /// The data set's checksum, `nil` if it has none. Asks for the shape first: a damaged one must not decide how much
-  /// memory is taken.
+  /// The data set's checksum, `nil` if it has none.
   static func checksum(of dataSet: DataSet) throws(HDF5Error) -> UInt64? {
-    let attributes = dataSet.attributes
-    guard try attributes.exists(CheckpointArrays.checksum) else { return nil }
-    let description = try attributes.description(of: CheckpointArrays.checksum)
-    guard description.kind == .uint64, description.shape.isEmpty else { return nil }
-    return try attributes.read(CheckpointArrays.checksum)
+    let name = CheckpointArrays.checksum
+    return try dataSet.attributes.exists(name) ? try dataSet.attributes.read(name) : nil
   }
 }

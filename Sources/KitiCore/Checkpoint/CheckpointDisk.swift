@@ -68,6 +68,16 @@ struct CheckpointDisk: ~Copyable {
     }
   }
 
+  /// Takes the space for the first `count` bytes of the file, so that writing them cannot fail for want of it. If there
+  /// is too little, the file is empty afterwards.
+  func reserve(_ count: Int) throws {
+    let status = posix_fallocate(descriptor, 0, count)
+    guard status != 0, status != EOPNOTSUPP, status != EINVAL else { return }
+    ftruncate(descriptor, 0)
+    errno = status
+    throw Self.failure(path, "reserving \(count) bytes")
+  }
+
   /// Returns once what this host has written is on the disk.
   func synchronize() throws {
     guard fsync(descriptor) == 0 else { throw Self.failure(path, "putting the file on the disk") }
@@ -96,6 +106,19 @@ extension CheckpointDisk {
     // Some network file systems have no such operation for folders, and say so.
     guard fsync(descriptor) == 0 || errno == EINVAL || errno == ENOTSUP else {
       throw failure(folder, "putting the folder on the disk")
+    }
+  }
+
+  /// Makes a file of so many zeros.
+  static func makeFile(_ path: String, byteCount: Int) throws {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw failure(path, "making the file") }
+    close(descriptor)
+    do {
+      try CheckpointDisk(path, .readWrite).write([UInt8](repeating: 0, count: byteCount), at: 0)
+    } catch {
+      unlink(path)
+      throw error
     }
   }
 

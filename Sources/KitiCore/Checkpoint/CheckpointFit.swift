@@ -26,7 +26,7 @@ struct CheckpointFit {
         .usage,
         "\(path): the checkpoint is of another optimizer: it holds the states \(list(found)), and this one has "
           + "\(list(names)).",
-        remedy: "Use the optimizer that the checkpoint was made with: the file holds its configuration (kiti-dist inspect).")
+        remedy: "Use the optimizer that the checkpoint was made with: it holds its configuration (kiti-dist inspect).")
     }
     for name in names {
       if let difference = try difference("\(CheckpointArrays.optimizer)/\(name)", parameters) {

@@ -1,7 +1,7 @@
 import Foundation
 
-/// The checkpoints of a run: `checkpoints/step-00001000.h5` … in its folder, and `latest`, a relative symbolic link to the
-/// one to go on from.
+/// The checkpoints of a run: `checkpoints/step-00001000.h5` … in its folder, and `latest`, a relative symbolic link to
+/// the one to go on from.
 ///
 /// For one process: rank 0 calls it, and tells the others.
 public struct CheckpointFolder: Sendable {
@@ -68,7 +68,7 @@ public struct CheckpointFolder: Sendable {
     let newestFirst = steps.filter { $0 <= step }.reversed() + steps.filter { $0 > step }.reversed()
     for old in newestFirst.dropFirst(keep) { try remove(path(step: old)) }
     for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    where name.hasPrefix("step-") && name.hasSuffix(".h5" + CheckpointWriter.temporarySuffix) {
+    where name.hasPrefix("step-") && name.hasSuffix(CheckpointWriter.temporarySuffix) {
       try remove("\(folder)/\(name)")
     }
   }
@@ -77,8 +77,9 @@ public struct CheckpointFolder: Sendable {
     guard unlink(path) == 0 || errno == ENOENT else { throw CheckpointDisk.failure(path, "removing the file") }
   }
 
-  /// The checkpoint to go on from: the one `latest` points to, or, if that is missing or damaged, the complete one of the
-  /// highest step, with a text for the person who waits that says why. `nil` if the run has none. Reads every byte of the files it tries.
+  /// The checkpoint to go on from: the one `latest` points to, or, if that is missing or damaged, the complete one of
+  /// the highest step, with a text that tells a person why. `nil` if the run has none. Reads every byte of the files
+  /// it tries.
   ///
   /// - Throws: `KitiError`, kind `.badData`, if there are checkpoints and none is complete.
   public func newest() throws -> (path: String, warning: String?)? {

@@ -31,10 +31,9 @@ struct CheckpointReader {
       defer { try? file.close() }
       for array in arrays.share(of: communicator.rank) {
         let dataSet = try file.root.dataSet(array.path)
-        try dataSet.read(into: UnsafeMutableBufferPointer(start: array.values, count: array.count))
+        try array.withValues { try dataSet.read(into: $0) }
         guard try CheckpointTree.checksum(of: dataSet) == array.hash else {
-          throw KitiError(
-            .badData, "\(path): the values of \(array.path) do not match their checksum.", remedy: CheckpointSeal.other)
+          throw CheckpointIntegrity.mismatch(array.path, path)
         }
       }
     }
@@ -43,7 +42,7 @@ struct CheckpointReader {
   }
 
   private func together<Result>(_ body: () throws -> Result) throws -> Result {
-    try CheckpointAgreement.together(communicator) {
+    try communicator.agreeing {
       do {
         return try body()
       } catch let error as HDF5Error {
@@ -59,11 +58,8 @@ struct CheckpointReader {
       try CheckpointSeal.blockHashes(path, length: seal.length, rank: communicator.rank, of: communicator.size)
     }
     let blocks = try communicator.allgather(varying: mine).flatMap { $0 }
-    guard CheckpointSeal.combine(blocks) == seal.contentsHash else {
-      try together { if communicator.rank == 0 { throw CheckpointIntegrity.damage(path) } }
-      // Unreachable unless rank 0 alone saw the seal of another file.
-      throw KitiError(.failed, "\(path): the file changed while it was read.", remedy: "Try again.")
-    }
+    // Together, since each rank compares with the seal that it has seen itself.
+    try together { try CheckpointIntegrity.compare(blocks, with: seal, path) }
   }
 
   /// Rank 0 reads the header and makes a check of its own; all ranks get the result.

@@ -13,6 +13,10 @@ package struct CheckpointWriter {
   let path: String
   let communicator: Communicator
   private let temporary: String
+  /// A small file that gives its space back when HDF5 needs a little to close a file on a full disk: if it finds
+  /// none, the library crashes.
+  private let ballast: String
+  private static let ballastBytes = 65536
   /// Off in tests that fill the disk up.
   package var checksFreeSpace = true
   /// Called on every rank at each moment; what it throws counts as this rank's failure.
@@ -22,6 +26,7 @@ package struct CheckpointWriter {
     self.path = path
     self.communicator = communicator
     temporary = path + Self.temporarySuffix
+    ballast = path + ".ballast" + Self.temporarySuffix
   }
 
   package func write(
@@ -35,25 +40,50 @@ package struct CheckpointWriter {
         state: TrainingState(words: try communicator.broadcast(state.words, root: 0)),
         configuration: try communicator.broadcast(configuration, root: 0))
       let hashes = try arrays.hashes(communicator)
+      try compareWithNext(arrays, hashes)
       try prepare(arrays, header)
       try writeFile(arrays, hashes, header)
       try readBack(arrays, hashes, header)
       try sealAndRename()
-    } catch let error as KitiError {
+    } catch let error as AgreedFailure {
       try communicator.barrier()
-      if communicator.rank == 0 { unlink(temporary) }
+      if communicator.rank == 0 {
+        unlink(temporary)
+        unlink(ballast)
+      }
       throw error
     }
   }
 
   private func together<Result>(_ body: () throws -> Result) throws -> Result {
-    try CheckpointAgreement.together(communicator) {
+    try communicator.agreeing {
       do {
         return try body()
-      } catch let error as HDF5Error {
+      } catch let error as MPIError {
+        throw error
+      } catch let error as KitiError where error.kind == .failed {
+        throw error
+      } catch {
+        // A file that a rank does not find is wrong usage elsewhere, and here a folder that ranks do not share.
         throw KitiError(
-          .failed, "\(path): the checkpoint could not be written: \(error)",
-          remedy: "Check the disk and its free space; older checkpoints are untouched.")
+          .failed, "\(path): the checkpoint could not be written: \((error as? KitiError)?.problem ?? "\(error)")",
+          remedy: "Check the disk, its free space, and that all ranks share it; older checkpoints are untouched.")
+      }
+    }
+  }
+
+  private var next: Int { (communicator.rank + 1) % communicator.size }
+
+  /// Checks that ranks hold the same values, as far as each rank's share in another's memory tells: a file put together
+  /// from different ones would be of no model at all.
+  private func compareWithNext(_ arrays: CheckpointArrays, _ hashes: [UInt64]) throws {
+    try together {
+      for ((array, owner), hash) in zip(zip(arrays.arrays, arrays.owners), hashes) where owner == next {
+        guard array.hash == hash else {
+          throw KitiError(
+            .failed, "\(path): the checkpoint was not written: ranks hold different values of \(array.path).",
+            remedy: "Go on from an older checkpoint, and check the memory and disks of the machines.")
+        }
       }
     }
   }
@@ -72,7 +102,8 @@ package struct CheckpointWriter {
       guard communicator.rank == 0 else { return }
       guard !CheckpointDisk.isFolder(path) else {
         throw KitiError(
-          .failed, "\(path): the checkpoint cannot be written: this is a folder.", remedy: "Remove it or give another name.")
+          .failed, "\(path): the checkpoint cannot be written: this is a folder.",
+          remedy: "Remove it or give another name.")
       }
       unlink(temporary)
       let needed = Self.byteEstimate(arrays, header)
@@ -84,6 +115,7 @@ package struct CheckpointWriter {
             + "\(Self.mebibytes(free)) MiB free.",
           remedy: "Free some space, keep fewer checkpoints (checkpoint.keep) or choose another folder (--output).")
       }
+      try CheckpointDisk.makeFile(ballast, byteCount: Self.ballastBytes)
     }
   }
 
@@ -105,22 +137,26 @@ package struct CheckpointWriter {
         communicator: communicator.handle)
     }
     do {
+      try together {
+        guard communicator.rank == 0 else { return }
+        // Others may have filled the disk since it was looked at, or the user has a quota.
+        defer { unlink(ballast) }
+        try CheckpointDisk(temporary, .readWrite).reserve(Self.byteEstimate(arrays, header))
+      }
       let dataSets = try together {
         try header.write(to: file.root)
         for group in arrays.groups { try file.root.createGroup(group) }
-        let dataSets = try zip(arrays.arrays, hashes).map { array, hash in
+        return try zip(arrays.arrays, hashes).map { array, hash in
           let dataSet = try file.root.createDataSet(array.path, of: Float.self, shape: array.shape)
           try dataSet.attributes.set(CheckpointArrays.checksum, to: hash)
           return dataSet
         }
-        // While there is space: after this, closing the file writes nothing new.
-        try file.flush()
-        return dataSets
       }
       try together {
         try atMoment(.created, temporary)
-        for ((array, owner), dataSet) in zip(zip(arrays.arrays, arrays.owners), dataSets) where owner == communicator.rank {
-          try dataSet.write(UnsafeBufferPointer(start: array.values, count: array.count))
+        for ((array, owner), dataSet) in zip(zip(arrays.arrays, arrays.owners), dataSets)
+        where owner == communicator.rank {
+          try array.withValues { try dataSet.write(UnsafeBufferPointer($0)) }
         }
         try atMoment(.arraysWritten, temporary)
       }
@@ -144,16 +180,15 @@ package struct CheckpointWriter {
       let file = try HDF5File.open(temporary)
       defer { try? file.close() }
       guard try CheckpointHeader(from: file.root).isSame(as: header) else { throw mismatch("the state") }
-      let wanted = (communicator.rank + 1) % communicator.size
       var memory = AlignedBuffer<Float>(count: 0)
-      for ((array, owner), hash) in zip(zip(arrays.arrays, arrays.owners), hashes) where owner == wanted {
+      for ((array, owner), hash) in zip(zip(arrays.arrays, arrays.owners), hashes) where owner == next {
         if memory.count < array.count { memory = AlignedBuffer(count: array.count) }
         let dataSet = try file.root.dataSet(array.path)
         guard dataSet.shape == array.shape, try CheckpointTree.checksum(of: dataSet) == hash else {
           throw mismatch(array.path)
         }
-        try dataSet.read(into: UnsafeMutableBufferPointer(start: memory.pointer, count: array.count))
-        let copy = CheckpointArray(path: array.path, shape: array.shape, count: array.count, values: memory.pointer)
+        let copy = CheckpointArray(path: array.path, shape: array.shape, count: array.count, in: memory)
+        try copy.withValues { try dataSet.read(into: $0) }
         guard copy.hash == hash else { throw mismatch(array.path) }
       }
     }
@@ -162,8 +197,7 @@ package struct CheckpointWriter {
   private func mismatch(_ object: String) -> KitiError {
     KitiError(
       .failed, "\(path): the checkpoint was written, but reading it back gave other values in \(object).",
-      remedy: "The disk or the file system damages data, or ranks hold different values (kiti-dist doctor checks both); "
-        + "older checkpoints are untouched.")
+      remedy: "The disk or the file system damages data: check it. Older checkpoints are untouched.")
   }
 
   private func sealAndRename() throws {

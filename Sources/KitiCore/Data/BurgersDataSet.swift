@@ -41,12 +41,13 @@ public struct BurgersDataSet: Sendable {
   /// - Throws: on all ranks the same `AgreedFailure`, with the errors of `BurgersMaker` and `FieldDataSetWriter.write`.
   @discardableResult
   public func write(
-    to path: String, overwrite: Bool, communicator: Communicator = .world, progress: (_ written: Int) throws -> Void = { _ in }
+    to path: String, overwrite: Bool, communicator: Communicator = .world,
+    progress: (_ written: Int) throws -> Void = { _ in }
   ) throws -> FieldDataSetLayout {
     let (maker, writer) = try communicator.agreeing {
       guard samples >= 2, (1..<samples).contains(testSamples) else {
         throw KitiError(
-          .usage, "\(testSamples) of \(samples) samples cannot be set aside for testing.",
+          .usage, "A data set of \(samples) samples with \(testSamples) of them for testing cannot be made.",
           remedy: "Make at least 2 samples, and leave at least one for training and one for testing.")
       }
       let maker = try BurgersMaker(

@@ -154,9 +154,14 @@ extension KitiError {
       (kind, remedy) = (.badData, layout + " Make it again, or rename what it holds.")
     case .closed, .invalidArgument, .wrongShape, .outOfBounds:
       (kind, remedy) = (.usage, "")
+    case .truncated:
+      (kind, remedy) = (.badData, "")
     default:
       (kind, remedy) = (.badData, "Copy the file again from where it came, or make it again.")
     }
-    self.init(kind, "The data set \(error.description)", remedy: remedy)
+    var described = error
+    // The library's own words help where this program has none of its own.
+    if error.code != .library && error.code != .damaged { described.libraryMessages = [] }
+    self.init(kind, "The data set \(described.description)", remedy: remedy)
   }
 }

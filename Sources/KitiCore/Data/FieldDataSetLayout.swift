@@ -39,6 +39,11 @@ public struct FieldDataSetLayout: Sendable {
   /// Bytes of all inputs and targets.
   public var byteCount: Int { (trainCount + testCount) * 2 * points * MemoryLayout<Float>.size }
 
+  /// Bytes of the file, about: each chunk takes an entry of an index, which may be half empty.
+  var estimatedFileBytes: Int {
+    byteCount + (1 << 16) + 128 * 2 * DataSplit.allCases.reduce(0) { $0 + sampleCount($1) / samplesPerChunk + 1 }
+  }
+
   /// Samples of a chunk: what is read for one sample should be a page, not many samples that it does not need.
   var samplesPerChunk: Int { max(1, 4096 / (points * MemoryLayout<Float>.size)) }
 
@@ -49,10 +54,10 @@ public struct FieldDataSetLayout: Sendable {
         .usage, "A data set of \(trainCount) training and \(testCount) test samples cannot be made.",
         remedy: "Ask for at least one sample of each, and fewer than 2^32.")
     }
-    let (bytes, overflow) = (trainCount + testCount).multipliedReportingOverflow(by: 8 * max(1, points))
-    guard points > 0, !overflow, bytes < 1 << 58 else {
+    // Larger samples could make a file of more bytes than are counted in 63 bits.
+    guard (1...1 << 26).contains(points) else {
       throw KitiError(
-        .usage, "Samples of \(points) points cannot be written.", remedy: "Give a smaller resolution, above 0.")
+        .usage, "Samples of \(points) points cannot be written.", remedy: "Give a resolution from 1 to \(1 << 26).")
     }
   }
 

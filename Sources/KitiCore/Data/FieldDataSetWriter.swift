@@ -56,20 +56,17 @@ public struct FieldDataSetWriter {
     overwrite: Bool, progress: (_ written: Int) throws -> Void = { _ in }, make: Maker
   ) throws {
     let target = PendingFile(path: path)
-    var created = ""
-    try communicator.onFirstRank {
-      created = try CreationDate.now()
-      try target.begin(overwrite: overwrite, byteCount: layout.byteCount + layout.byteCount / 50 + (1 << 20))
-    }
-    created = try communicator.broadcast(created, root: 0)
+    try communicator.onFirstRank { try target.begin(overwrite: overwrite, byteCount: layout.estimatedFileBytes) }
     var file: HDF5File?
     do {
+      try communicator.onFirstRank { try prepare(target) }
       try communicator.agreeing {
         file = try reporting { () throws(HDF5Error) in
-          try HDF5File.create(target.temporaryPath, ifExists: .replace, communicator: communicator.handle)
+          try HDF5File.open(target.temporaryPath, .readWrite, communicator: communicator.handle)
         }
       }
-      try fill(file!, created: created, progress, make)
+      var written = 0
+      for split in DataSplit.allCases { try write(split, to: file!, &written, progress, make) }
       // One by one: both are collective, and no rank may close while another has failed to flush.
       try communicator.agreeing { try reporting { () throws(HDF5Error) in try file!.flush() } }
       try communicator.agreeing { try reporting { () throws(HDF5Error) in try file!.close() } }
@@ -83,14 +80,25 @@ public struct FieldDataSetWriter {
     }
   }
 
-  private func fill(
-    _ file: HDF5File, created: String, _ progress: (Int) throws -> Void, _ make: Maker
-  ) throws {
-    try communicator.agreeing {
-      try reporting { () throws(HDF5Error) in try layout.make(in: file, created: created) }
+  /// Makes the file with everything in it but the values, and takes its whole room on the disk.
+  ///
+  /// A disk that fills up while several ranks write is more than parallel HDF5 survives: ranks wait for each other
+  /// for ever. So one rank does all that needs room, and the others only write to places that are there.
+  private func prepare(_ target: PendingFile) throws {
+    let created = try CreationDate.now()
+    try reporting { () throws(HDF5Error) in
+      // A parallel file of one rank: its arrays get their places when they are made.
+      let file = try HDF5File.create(
+        target.temporaryPath, ifExists: .replace, communicator: Communicator.single.handle)
+      do throws(HDF5Error) {
+        try layout.make(in: file, created: created)
+      } catch {
+        try? file.close()
+        throw error
+      }
+      try file.close()
     }
-    var written = 0
-    for split in DataSplit.allCases { try write(split, to: file, &written, progress, make) }
+    try target.allocate()
   }
 
   /// Every rank makes as many rounds as the one with the most samples, since writing is collective.

@@ -34,6 +34,33 @@ struct PendingFile {
         .usage, "The file \(path) is being made already, or making it was interrupted: \(temporaryPath) is there.",
         remedy: "If no other program writes it, remove it, or give --overwrite to replace it.")
     }
+    do {
+      // Quotas and limits show only when the room is taken.
+      try allocate(byteCount)
+    } catch {
+      discard()
+      throw error
+    }
+  }
+
+  /// Takes the room on the disk for the whole temporary file: writing to it cannot fill the disk afterwards.
+  /// - Throws: `KitiError` of kind `.failed` when there is too little.
+  func allocate() throws {
+    var status = stat()
+    guard stat(temporaryPath, &status) == 0 else { throw failure("could not be looked at", errno) }
+    try allocate(Int(status.st_size))
+  }
+
+  private func allocate(_ byteCount: Int) throws {
+    let descriptor = open(temporaryPath, O_RDWR)
+    guard descriptor >= 0 else { throw failure("could not be opened", errno) }
+    defer { close(descriptor) }
+    var status: Int32
+    repeat { status = posix_fallocate(descriptor, 0, off_t(byteCount)) } while status == EINTR
+    // File systems that cannot tell beforehand say so.
+    guard status == 0 || status == EOPNOTSUPP || status == EINVAL else {
+      throw failure("did not get the \(Self.mebibytes(byteCount)) MiB on its disk that it needs", status)
+    }
   }
 
   private func checkRoom(_ byteCount: Int) throws {
@@ -53,13 +80,13 @@ struct PendingFile {
   func publish(overwrite: Bool) throws {
     try synchronize(temporaryPath)
     if overwrite {
-      guard rename(temporaryPath, path) == 0 else { throw failure("could not get its name") }
+      guard rename(temporaryPath, path) == 0 else { throw failure("could not get its name", errno) }
     } else if link(temporaryPath, path) == 0 {
       // A hard link, unlike a renaming, never replaces a file that came up meanwhile.
       unlink(temporaryPath)
     } else {
       guard errno != EEXIST, !FileManager.default.fileExists(atPath: path) else { throw existing }
-      guard rename(temporaryPath, path) == 0 else { throw failure("could not get its name") }
+      guard rename(temporaryPath, path) == 0 else { throw failure("could not get its name", errno) }
     }
     // The name is the folder's data. Some file systems refuse this; the file itself is safe by then.
     try? synchronize(folder)
@@ -72,9 +99,9 @@ struct PendingFile {
 
   private func synchronize(_ path: String) throws {
     let descriptor = open(path, O_RDONLY)
-    guard descriptor >= 0 else { throw failure("could not be opened again") }
+    guard descriptor >= 0 else { throw failure("could not be opened again", errno) }
     defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw failure("could not be brought to disk") }
+    guard fsync(descriptor) == 0 else { throw failure("could not be brought to disk", errno) }
   }
 
   private var existing: KitiError {
@@ -84,18 +111,17 @@ struct PendingFile {
 
   private var unusable: KitiError {
     KitiError(
-      .usage, "The file \(path) cannot be made in the folder \(folder): \(Self.reason).",
+      .usage, "The file \(path) cannot be made in the folder \(folder): \(Self.text(errno)).",
       remedy: "Choose a folder that exists and may be written in.")
   }
 
-  private func failure(_ what: String) -> KitiError {
+  private func failure(_ what: String, _ code: Int32) -> KitiError {
     KitiError(
-      .failed, "The file \(path) \(what): \(Self.reason).",
+      .failed, "The file \(path) \(what): \(Self.text(code)).",
       remedy: "Check that the disk has room and works, then run again.")
   }
 
-  /// The text of the last failed system call.
-  private static var reason: String { String(cString: strerror(errno)) }
+  private static func text(_ code: Int32) -> String { String(cString: strerror(code)) }
 
   private static func mebibytes(_ bytes: Int) -> Int { (bytes + (1 << 20) - 1) >> 20 }
 }

@@ -28,6 +28,7 @@ public final class FNO1D: Model {
 
   public let shape: Shape
   public let capacity: Int
+  public let collisions: [CollisionResidual]
   public var inputShape: [Int] { [shape.points, 1] }
   public var outputShape: [Int] { [shape.points, 1] }
 
@@ -52,7 +53,14 @@ public final class FNO1D: Model {
   ///   - capacity: the largest batch.
   /// - Throws: a usage error for sizes that cannot be.
   public init(shape: Shape, collision: CollisionOptions, divide: Int, capacity: Int) throws(KitiError) {
-    guard shape.modes >= 1, shape.modes <= shape.points / 2 + 1 else {
+    let sizes = [
+      ("points", shape.points), ("width", shape.width), ("blocks", shape.blocks), ("projection", shape.projection),
+      ("modes", shape.modes),
+    ]
+    for (name, size) in sizes where size < 1 {
+      throw KitiError(.usage, "model: a Fourier operator with \(name) \(size) cannot be.", remedy: "Choose at least 1.")
+    }
+    guard shape.modes <= shape.points / 2 + 1 else {
       throw KitiError(
         .usage, "model.modes \(shape.modes) is more than the \(shape.points / 2 + 1) modes that \(shape.points) points have.",
         remedy: "Lower model.modes or use data of a higher resolution.")
@@ -76,6 +84,7 @@ public final class FNO1D: Model {
           place: .init(isFirst: index == 0, isLast: index == shape.blocks - 1)))
     }
     self.blocks = blocks
+    collisions = blocks.map(\.collision).filter { $0.options.scheme != .none }
     lifted = LiftedFourierBlock(
       lift: Linear("lift", inputShape: [points, 2], outputs: width), block: blocks[0], points: points, width: width,
       modes: shape.modes, capacity: capacity)
@@ -91,10 +100,6 @@ public final class FNO1D: Model {
 
   public var parameters: [Parameter] {
     lifted.lift.parameters + blocks.flatMap(\.parameters) + hidden.parameters + output.parameters
-  }
-
-  public var collisions: [CollisionResidual] {
-    blocks.map(\.collision).filter { $0.options.scheme != .none }
   }
 
   public var summary: [LayerSummary] {

@@ -1,6 +1,6 @@
 /// The elementary functions of the kernels by name, over arrays: for checks of their errors.
 package enum ElementaryFunction: CaseIterable {
-  case exponential, exponentialOfNegative, logarithm, sineOfTurns, cosineOfTurns, normalDistribution, normalDensity
+  case exponential, exponentialOfNegative, logarithm, squareRoot, sineOfTurns, cosineOfTurns, normalDistribution, normalDensity
 
   package func callAsFunction(_ x: [Float]) -> [Float] {
     var result: [Float] = []
@@ -20,6 +20,7 @@ package enum ElementaryFunction: CaseIterable {
     case .exponential: KitiCore.exponential(x)
     case .exponentialOfNegative: KitiCore.exponentialOfNegative(x)
     case .logarithm: KitiCore.logarithm(x)
+    case .squareRoot: KitiCore.squareRoot(x)
     case .sineOfTurns: sineCosine(turns: x).0
     case .cosineOfTurns: sineCosine(turns: x).1
     case .normalDistribution: KitiCore.normalDistribution(x).distribution

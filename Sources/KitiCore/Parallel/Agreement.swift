@@ -21,12 +21,14 @@ extension KitiError {
 extension Communicator {
   /// Runs `body` on every rank and returns its result if it succeeded on all of them. Collective.
   ///
+  /// - Parameter body: calls no collective operation, unless it is one that fails on all ranks or on none.
   /// - Throws: `AgreedFailure` on every rank if it failed on any: no rank goes on to wait for one that has given up.
+  ///   An `MPIError` is thrown as it is: after it there is no way to agree on anything.
   public func agreeing<Result>(_ body: () throws -> Result) throws -> Result {
     var result: Result?
     var failure: KitiError?
     do { result = try body() } catch {
-      if let agreed = error as? AgreedFailure { throw agreed }
+      if error is AgreedFailure || error is MPIError { throw error }
       failure = KitiError(describing: error)
     }
     let first = try allreduce(failure == nil ? size : rank, .minimum)

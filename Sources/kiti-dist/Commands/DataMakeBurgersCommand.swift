@@ -44,6 +44,7 @@ struct DataMakeBurgersCommand: ParsableCommand {
   func run() throws {
     let world = try Launch.world()
     StopSignals.install()
+    try world.onFirstRank { try FileManager.default.makeParent(of: output) }
     let started = MPI.wallTime
     let display = ProgressLine(isShown: world.rank == 0, total: samples, unit: "samples")
     let recipe = BurgersDataSet(

@@ -6,7 +6,7 @@ final class ProgressLine {
   private let total: Int
   private let unit: String
   private let started = Date()
-  private var lastDrawn = Date.distantPast
+  private var lastDrawn: Date?
 
   init(isShown: Bool, total: Int, unit: String) {
     self.isShown = isShown && isatty(STDERR_FILENO) == 1
@@ -15,13 +15,15 @@ final class ProgressLine {
   }
 
   func show(_ done: Int) {
-    guard isShown, done > 0, Date().timeIntervalSince(lastDrawn) > 0.1 || done == total else { return }
+    let isDue = done == total || lastDrawn.map { Date().timeIntervalSince($0) > 0.1 } ?? true
+    guard isShown, done > 0, isDue else { return }
     lastDrawn = Date()
     let remaining = Date().timeIntervalSince(started) / Double(done) * Double(total - done)
     Report.write("\r\u{1B}[K\(done) of \(total) \(unit)  \(100 * done / total) %  \(Report.duration(remaining)) left")
   }
 
   func clear() {
-    if isShown { Report.write("\r\u{1B}[K") }
+    if lastDrawn != nil { Report.write("\r\u{1B}[K") }
+    lastDrawn = nil
   }
 }

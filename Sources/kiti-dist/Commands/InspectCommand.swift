@@ -8,8 +8,8 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Show what a checkpoint holds, and whether it is undamaged.",
     discussion: """
-      Without --verify, the header, the file's length and the checksum of every array are checked; with it, every byte of \
-      the file is. The exit status is 65 if anything differs from what was written.
+      Every byte of the file is checked against the file's own hash first. The exit status is 65 if anything differs from \
+      what was written.
       """)
 
   @Argument(
@@ -17,7 +17,7 @@ struct InspectCommand: ParsableCommand {
     completion: .file())
   var path: String
 
-  @Flag(help: "Check every byte of the file.")
+  @Flag(help: "Also compare each array with its own checksum, and say that the file is undamaged.")
   var verify = false
 
   @Flag(help: "Print one JSON object.")
@@ -66,12 +66,10 @@ enum InspectReport {
     ]
     let configuration = contents.configuration.split(separator: "\n", omittingEmptySubsequences: false)
       .map { $0.isEmpty ? "" : "  \($0)" }.joined(separator: "\n")
-    let verdict =
-      contents.isVerified
-      ? "Verified: every byte of the file is as it was written."
-      : "The header, the length and the arrays are as they were written; --verify checks every byte."
+    let verdict = contents.isVerified
+      ? "Verified: every byte of the file and each of \(contents.arrays.count) arrays are as they were written." : ""
     return facts.map { pad($0.0, 15) + $0.1 }.joined(separator: "\n") + "\n\n" + table(contents) + "\n\nconfiguration\n"
-      + configuration.trimmingCharacters(in: .newlines) + "\n\n" + verdict
+      + configuration.trimmingCharacters(in: .newlines) + (verdict.isEmpty ? "" : "\n\n" + verdict)
   }
 
   private static func table(_ contents: CheckpointContents) -> String {

@@ -96,7 +96,9 @@ struct Sample {
   var buffers: [AlignedBuffer<Float>] { [store.values] + optimizer.map(\.buffer) }
 
   /// Every bit of every buffer, gaps included.
-  var bits: [[UInt32]] { buffers.map { $0.buffer.map(\.bitPattern) } }
+  var bits: [[UInt32]] {
+    buffers.map { buffer in withExtendedLifetime(buffer) { buffer.buffer.map(\.bitPattern) } }
+  }
 
   func write(to path: String, _ communicator: Communicator) throws {
     try Checkpoint.write(
@@ -119,7 +121,8 @@ func assertCheckpointError(
   do {
     try body()
     XCTFail("nothing was thrown", file: file, line: line)
-  } catch let error as KitiError {
+  } catch where error is KitiError || error is AgreedFailure {
+    let error = KitiError(describing: error)
     XCTAssertEqual(error.kind, kind, "\(error)", file: file, line: line)
     for fragment in fragments {
       XCTAssertTrue(error.description.contains(fragment), "'\(fragment)' missing in: \(error)", file: file, line: line)

@@ -61,7 +61,8 @@ final class CollisionPairingTests: XCTestCase {
           coefficient: coefficient, lengthScale: lengthScale)
         for (candidate, expected) in zip(candidates, exact) {
           XCTAssertEqual(
-            Double(candidate.probability), expected, accuracy: 3e-6 * expected + 1e-37, "\(particles.name), \(lengthScale)")
+            Double(candidate.probability), expected, accuracy: 3e-6 * expected + 1e-37,
+            "\(particles.name), \(lengthScale)")
         }
       }
     }

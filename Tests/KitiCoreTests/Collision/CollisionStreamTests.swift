@@ -15,8 +15,8 @@ final class CollisionStreamTests: XCTestCase {
 
   /// The same particles as every sample of a batch; velocities of each sample after the collision.
   private func outcome(
-    _ options: CollisionOptions = .eager, layer: Int = 0, batch: Int = 1, seed: UInt64 = 1, step: UInt64 = 0, rank: Int = 0,
-    firstSample: Int = 0, indices: [Int]? = nil
+    _ options: CollisionOptions = .eager, layer: Int = 0, batch: Int = 1, seed: UInt64 = 1, step: UInt64 = 0,
+    rank: Int = 0, firstSample: Int = 0, indices: [Int]? = nil
   ) -> [[Float]] {
     let rig = CollisionRig(particles, options, layerIndex: layer, batch: batch)
     func run(_ indices: UnsafePointer<Int>?) -> [Float] {

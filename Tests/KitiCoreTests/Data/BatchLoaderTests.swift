@@ -123,6 +123,16 @@ final class BatchLoaderTests: DataSetTestCase {
     XCTAssertEqual(mistakes, 0)
   }
 
+  func testTakingBatchesAllocatesNoObjects() throws {
+    let dataSet = try FieldDataSet(path: makeDataSet(), kind: "burgers")
+    let loader = try BatchLoader(
+      dataSet: dataSet, split: .train, plan: plan(), capacity: 4, startEpoch: 0, startStep: 0, endEpoch: 400)
+    for _ in 0..<100 { _ = try loader.next() }
+    let count = AllocationCount.during { for _ in 0..<1000 { _ = try? loader.next() } }
+    try XCTSkipIf(count == nil, "this runtime does not count allocations")
+    XCTAssertEqual(count, 0)
+  }
+
   func testAskingBeyondTheEndIsAnError() throws {
     let dataSet = try FieldDataSet(path: makeDataSet(), kind: "burgers")
     let loader = try BatchLoader(

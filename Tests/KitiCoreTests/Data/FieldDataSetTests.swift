@@ -50,6 +50,20 @@ final class FieldDataSetTests: DataSetTestCase {
     XCTAssertTrue(try read(FieldDataSet(path: path, kind: "burgers"), .train, 9).0.allSatisfy(\.isNaN))
   }
 
+  func testReadingAllocatesNoObjects() throws {
+    let dataSet = try FieldDataSet(path: makeDataSet(inputShape: [64], targetShape: [64]), kind: "burgers")
+    let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: 128)
+    defer { values.deallocate() }
+    let input = UnsafeMutableBufferPointer(rebasing: values[..<64])
+    let target = UnsafeMutableBufferPointer(rebasing: values[64...])
+    try dataSet.read(.train, sample: 0, input: input, target: target)
+    let count = AllocationCount.during {
+      for sample in 0..<100 { try? dataSet.read(.train, sample: sample % 10, input: input, target: target) }
+    }
+    try XCTSkipIf(count == nil, "this runtime does not count allocations")
+    XCTAssertEqual(count, 0)
+  }
+
   func testSamplesAndBuffersThatDoNotFitAreRefused() throws {
     let path = try makeDataSet()
     let dataSet = try FieldDataSet(path: path, kind: "burgers")
@@ -124,7 +138,8 @@ final class FieldDataSetTests: DataSetTestCase {
       try refuse("\(label) missing", good.filter { $0.key != array }, naming: "/" + array)
       try refuse("\(label) double", good, double: array, naming: "/\(array), holds float64")
       for shape in [[], [4], [4, 0], [4, 3, 0], [4, 3, 1, 1]] {
-        try refuse("\(label) \(shape)", good.merging([array: shape]) { $1 }, naming: "/\(array), has the shape \(shape)")
+        try refuse(
+          "\(label) \(shape)", good.merging([array: shape]) { $1 }, naming: "/\(array), has the shape \(shape)")
       }
       try refuse("\(label) empty", good.merging([array: [0, 3]]) { $1 }, naming: "samples")
       try refuse("\(label) longer", good.merging([array: [5, 3]]) { $1 }, naming: "5")

@@ -48,7 +48,9 @@ final class SamplingPlanTests: XCTestCase {
 
   func testAnyNumberOfRanksTakesTheSameSamplesOfEachStep() {
     func samples(_ worldSize: Int, epoch: Int, step: Int) -> [Int] {
-      plans(53, 10, 2, worldSize).flatMap { plan in plan.localPositions(step: step).map { plan.order(epoch: epoch)[$0] } }
+      plans(53, 10, 2, worldSize).flatMap { plan in
+        plan.localPositions(step: step).map { plan.order(epoch: epoch)[$0] }
+      }
     }
     for epoch in 0..<2 {
       for step in 0..<6 {

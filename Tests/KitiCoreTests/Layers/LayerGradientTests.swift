@@ -44,7 +44,8 @@ final class LayerGradientTests: XCTestCase {
     for (seed, shape) in shapes.enumerated() {
       check(
         SpectralConvolution1D(
-          "spectral", inputShape: [shape.points, shape.inputs], outputs: shape.outputs, modes: shape.modes, capacity: 4),
+          "spectral", inputShape: [shape.points, shape.inputs], outputs: shape.outputs, modes: shape.modes, capacity: 4
+        ),
         "spectral \(shape)",
         {
           Reference.spectral(

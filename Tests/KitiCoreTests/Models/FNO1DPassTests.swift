@@ -32,7 +32,7 @@ final class FNO1DPassTests: XCTestCase {
           var last = 0
           for (count, prefix) in recorder.announced {
             XCTAssertGreaterThan(count, last)
-            XCTAssertEqual(prefix, Array(final[..<count]), "the first \(count) gradients changed after their announcement")
+            XCTAssertEqual(prefix, Array(final[..<count]), "the first \(count) gradients changed later")
             last = count
           }
           XCTAssertEqual(last, rig.store.count)
@@ -148,9 +148,20 @@ final class FNO1DPassTests: XCTestCase {
     many.modes = 14
     let text = message(many, .eager, divide: 1)
     for part in ["model.modes 14", "13 modes", "24 points"] { XCTAssertTrue(text.contains(part), text) }
+    for (name, path) in [
+      ("points", \FNO1D.Shape.points), ("width", \.width), ("modes", \.modes), ("blocks", \.blocks),
+      ("projection", \.projection),
+    ] as [(String, WritableKeyPath<FNO1D.Shape, Int>)] {
+      var none = shape
+      none[keyPath: path] = 0
+      let text = message(none, .eager, divide: 1)
+      XCTAssertTrue(text.contains("\(name) 0"), text)
+    }
     let cut = message(shape, .eager, divide: 5)
-    for part in ["blocks/0", "collision.divide 5", "[24 places, 10 channels]"] { XCTAssertTrue(cut.contains(part), cut) }
-    XCTAssertEqual(message(shape, CollisionOptions(scheme: .none), divide: 5), "", "no particles are cut without collisions")
+    for part in ["blocks/0", "collision.divide 5", "[24 places, 10 channels]"] {
+      XCTAssertTrue(cut.contains(part), cut)
+    }
+    XCTAssertEqual(message(shape, CollisionOptions(scheme: .none), divide: 5), "", "without collisions nothing is cut")
   }
 
   func testSummaryCountsEveryParameter() throws {

@@ -60,7 +60,8 @@ final class ModelRig {
   private let sampleSize: Int
 
   init(
-    _ shape: FNO1D.Shape, collision: CollisionOptions = .init(scheme: .none), divide: Int = 1, capacity: Int, seed: Int = 1
+    _ shape: FNO1D.Shape, collision: CollisionOptions = .init(scheme: .none), divide: Int = 1, capacity: Int,
+    seed: Int = 1
   ) throws {
     model = try FNO1D(shape: shape, collision: collision, divide: divide, capacity: capacity)
     store = ParameterStore(model.parameters, seed: UInt64(seed))

@@ -67,6 +67,32 @@ final class ElementaryFunctionTests: XCTestCase {
     XCTAssertEqual(ElementaryFunction.logarithm([1]), [0])
   }
 
+  func testLogarithmIsNeverPositiveBelowOne() {
+    // All numbers 1 − k·2⁻²³ that normals are made of: their radius is the root of this.
+    var first = 0
+    while first < 1 << 23 {
+      let numbers = (first..<first + 65_536).map { 1 - Float($0) * 0x1p-23 }
+      for (value, number) in zip(ElementaryFunction.logarithm(numbers), numbers) where !(value <= 0) {
+        return XCTFail("ln \(number) is \(value)")
+      }
+      first += 65_536
+    }
+  }
+
+  func testSquareRootIsWithinItsStatedError() {
+    let numbers = (0..<400_000).map { Float(exp2(-122.9 + 250.8 * Double($0) / 399_999)) }
+    let wide = largestError(.squareRoot, at: numbers) { relative($0, $1.squareRoot()) }
+    let near = largestError(.squareRoot, from: 0.5, to: 4) { relative($0, $1.squareRoot()) }
+    XCTAssertLessThan(wide, 1.1e-7)
+    XCTAssertLessThan(near, 1.1e-7)
+    XCTAssertEqual(ElementaryFunction.squareRoot([0, -0.0]), [0, 0])
+    XCTAssertTrue(ElementaryFunction.squareRoot([.nan])[0].isNaN)
+    // Of numbers below 1e-37 the root is small, if nothing more.
+    for root in ElementaryFunction.squareRoot([1e-38, 0x1p-130, 0x1p-149]) {
+      XCTAssertTrue(root >= 0 && root < 2e-19)
+    }
+  }
+
   func testSineAndCosineOfTurns() {
     let sine = largestError(.sineOfTurns, from: -0.5, to: 0.5) { abs($0 - sin(2 * .pi * $1)) }
     let cosine = largestError(.cosineOfTurns, from: -0.5, to: 0.5) { abs($0 - cos(2 * .pi * $1)) }

@@ -5,8 +5,8 @@ import XCTest
 final class MatrixProductTests: XCTestCase {
   private enum Start: CaseIterable { case zero, accumulate, bias }
 
-  /// One product with random strides; fails if an element is further from the exact result than k + 3 roundings allow, or if
-  /// anything outside C changed.
+  /// One product with random strides; fails if an element is further from the exact result than k + 3 roundings
+  /// allow, or if anything outside C changed.
   private func check(
     _ m: Int, _ n: Int, _ k: Int, transposedA: Bool, transposedB: Bool, start: Start, scale: Float,
     _ numbers: inout TestNumbers

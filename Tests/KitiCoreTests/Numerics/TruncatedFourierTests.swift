@@ -97,7 +97,8 @@ final class TruncatedFourierTests: XCTestCase {
       assertClose(output.values, expected, within: 2e-6, "synthesize, \(what)")
       XCTAssertTrue(output.guardsHold, "synthesize wrote outside, \(what)")
       // ⟨Ax, y⟩ = ⟨x, Aᵀy⟩, in fp32 as the backward pass uses them.
-      let size = (magnitude + dot(computed.doubles, computed.doubles).squareRoot()) * dot(y.doubles, y.doubles).squareRoot()
+      let size =
+        (magnitude + dot(computed.doubles, computed.doubles).squareRoot()) * dot(y.doubles, y.doubles).squareRoot()
       XCTAssertEqual(
         dot(computed.doubles, y.doubles), dot(x.doubles, output.values.doubles), accuracy: 2e-6 * size,
         "not adjoint, \(what)")

@@ -33,7 +33,8 @@ final class OptimizerTests: XCTestCase {
   }
 
   private func check(_ name: String, _ make: (Int) -> any Optimizer, _ rule: Rule) {
-    for (count, range) in [(1, 0..<1), (7, 0..<7), (37, 0..<37), (100, 3..<61), (64, 16..<48), (50, 49..<50), (9, 4..<4)] {
+    let ranges = [(1, 0..<1), (7, 0..<7), (37, 0..<37), (100, 3..<61), (64, 16..<48), (50, 49..<50), (9, 4..<4)]
+    for (count, range) in ranges {
       for gradientScale: Float in [1, 0.3] {
         let optimizer = make(count)
         var numbers = TestNumbers(110)
@@ -82,7 +83,8 @@ final class OptimizerTests: XCTestCase {
 
   func testStochasticGradientDescent() {
     check("SGD", { StochasticGradientDescent(count: $0) }, descent(0, nesterov: false, 0))
-    check("SGD with decay", { StochasticGradientDescent(count: $0, weightDecay: 0.1) }, descent(0, nesterov: false, 0.1))
+    check(
+      "SGD with decay", { StochasticGradientDescent(count: $0, weightDecay: 0.1) }, descent(0, nesterov: false, 0.1))
     check("momentum", { StochasticGradientDescent(count: $0, momentum: 0.9) }, descent(0.9, nesterov: false, 0))
     check(
       "momentum with decay", { StochasticGradientDescent(count: $0, momentum: 0.9, weightDecay: 0.1) },

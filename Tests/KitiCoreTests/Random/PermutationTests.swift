@@ -40,7 +40,7 @@ final class PermutationTests: XCTestCase {
       for (place, element) in permutation(count, step: step).enumerated() { cells[place * count + Int(element)] += 1 }
     }
     let expected = [Double](repeating: Double(draws) / Double(count), count: count * count)
-    // Rows and columns have fixed sums: (n − 1)² degrees of freedom, and a slightly larger scale than of independent cells.
+    // Rows and columns have fixed sums: (n − 1)² degrees of freedom, and a slightly larger scale than free cells.
     let scale = Double(count - 1) / Double(count)
     XCTAssertLessThan(
       Statistics.chiSquare(cells, expected: expected) * scale,

@@ -119,7 +119,9 @@ final class RandomStreamTests: XCTestCase {
 
   func testStreamsAndAddressesShareNothing() {
     var seen: [UInt64: String] = [:]
-    func check(_ name: String, _ stream: RandomStream, _ at: RandomStream.Address = .init(step: 1, sample: 1, item: 1)) {
+    func check(
+      _ name: String, _ stream: RandomStream, _ at: RandomStream.Address = .init(step: 1, sample: 1, item: 1)
+    ) {
       var words = [UInt32](repeating: 0, count: 512)
       words.withUnsafeMutableBufferPointer { stream.fillWords($0, at: at) }
       for pair in 0..<256 {

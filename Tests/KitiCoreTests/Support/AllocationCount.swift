@@ -2,8 +2,8 @@ import Glibc
 
 /// Counts the objects, arrays, boxes and closures that a body of code allocates on its thread.
 ///
-/// The Swift runtime makes all of them by one function, which it lets instruments replace by way of two variables. Memory
-/// that is taken from the C library directly is not counted; no pass of a network has reason to take any.
+/// The Swift runtime makes all of them by one function, which it lets instruments replace by way of two variables.
+/// Memory that is taken from the C library directly is not counted; no pass of a network has reason to take any.
 enum AllocationCount {
   private typealias Allocate = @convention(c) (UnsafeRawPointer?, Int, Int) -> UnsafeMutableRawPointer?
 

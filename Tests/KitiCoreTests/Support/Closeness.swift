@@ -1,7 +1,7 @@
 import XCTest
 
-/// The largest difference, relative to the largest magnitude of the reference or of what it is a sum of (absolute if both are
-/// zero).
+/// The largest difference, relative to the largest magnitude of the reference or of what it is a sum of (absolute if
+/// both are zero).
 ///
 /// Infinite if one side has a NaN or infinity that the other has not.
 func relativeError(_ values: [Float], _ reference: [Double], magnitude: Double = 0) -> Double {

@@ -25,7 +25,9 @@ enum Reference {
 
   /// x [points, in], weight [modes, 2, in, out]: the modes of the transform times the weight, transformed back as the
   /// spectrum of a real signal.
-  static func spectral(_ x: [Double], points: Int, inputs: Int, outputs: Int, modes: Int, weight: [Double]) -> [Double] {
+  static func spectral(
+    _ x: [Double], points: Int, inputs: Int, outputs: Int, modes: Int, weight: [Double]
+  ) -> [Double] {
     let circle = (0..<points).map { index -> (cosine: Double, sine: Double) in
       let angle = 2 * Double.pi * Double(index) / Double(points)
       return (cos(angle), sin(angle))
@@ -136,8 +138,8 @@ struct Collision {
   var direction: [Double]
 }
 
-/// Which features of a sample make up a particle, by the words of the design: in a field [places, channels] particle j owns
-/// places j, n + j, 2n + j, …; in a token each run of `width` features is one.
+/// Which features of a sample make up a particle, by the words of the design: in a field [places, channels] particle j
+/// owns places j, n + j, 2n + j, …; in a token each run of `width` features is one.
 struct Particles {
   let count: Int
   let dimensions: Int

@@ -1,7 +1,7 @@
 import Foundation
 
-/// Thresholds for statistical tests. The seeds are fixed, so that a test that passes once always passes; the odds say how
-/// likely a correct generator would have failed when the seed was chosen.
+/// Thresholds for statistical tests. The seeds are fixed, so that a test that passes once always passes; the odds say
+/// how likely a correct generator would have failed when the seed was chosen.
 enum Statistics {
   /// One in a million, two-sided: standard errors.
   static let standardErrors = 4.89
@@ -21,7 +21,8 @@ enum Statistics {
     return k * term * term * term
   }
 
-  /// The value that the Kolmogorov–Smirnov distance of n draws exceeds with odds of one in a million: 2·exp(−2nD²) = 1e-6.
+  /// The value that the Kolmogorov–Smirnov distance of n draws exceeds with odds of one in a million:
+  /// 2·exp(−2nD²) = 1e-6.
   static func kolmogorovLimit(count: Int) -> Double {
     (log(2e6) / (2 * Double(count))).squareRoot()
   }
