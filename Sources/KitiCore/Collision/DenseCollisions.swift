@@ -2,9 +2,8 @@
 /// v_i' = v_i + Σ_j w_ij [(v_j − v_i)/2 + s_ij/2 · e_ij], e_ji = −e_ij.
 ///
 /// Momentum is kept, energy where partners are single. Distances come from Gram matrices. Directions are drawn for accepted
-/// pairs alone, and drawn again in the backward pass; beside a direction the two centre terms of its pair cost next to
-/// nothing, so that they are not a matrix product of their own: it would win above 20,000 accepted pairs of 256 particles,
-/// whose directions take thirty times as long.
+/// pairs alone, and drawn again in the backward pass; the centre terms go along in the same sweep over the two particles,
+/// where they cost next to nothing beside a masked matrix product.
 ///
 /// Complexity: O(n²·d) time, O(n² + n·d) memory a sample.
 final class DenseCollisions: CollisionEngine {
@@ -32,6 +31,7 @@ final class DenseCollisions: CollisionEngine {
   private let uniforms: AlignedBuffer<Float>
   private let partners: AlignedBuffer<Int32>
   private let normal: AlignedBuffer<Float>
+  private let pool: DirectionPool?
   /// Set instead of drawn, for inspection: a vector for each record.
   private var givenNormals: [[Float]]?
 
@@ -50,13 +50,14 @@ final class DenseCollisions: CollisionEngine {
     uniforms = AlignedBuffer(count: law.needsUniforms ? pairs : 0)
     partners = AlignedBuffer(count: n)
     normal = AlignedBuffer(count: d)
+    pool = d >= DirectionPool.fewestDimensions ? DirectionPool(dimensions: d) : nil
   }
 
   var candidatesPerSample: Int { pairs }
 
   var workspaceBytes: Int {
     records.byteCount + recordCounts.byteCount + velocities.byteCount + distances.workspaceBytes + gathered.byteCount
-      + uniforms.byteCount + partners.byteCount + normal.byteCount
+      + uniforms.byteCount + partners.byteCount + normal.byteCount + (pool?.workspaceBytes ?? 0)
   }
 
   func collide(
@@ -107,6 +108,7 @@ final class DenseCollisions: CollisionEngine {
     let accepted = records.pointer + sample * (pairs + 1)
     countPartners(sample)
     if midpoint { layout.gather(position, into: gathered.pointer) }
+    pool?.prepare(draws)
     for index in 0..<recordCounts.pointer[sample] {
       let (i, j) = (Int(accepted[index].first), Int(accepted[index].second))
       let length = direction(index, i &* n &+ j, draws)
@@ -128,6 +130,7 @@ final class DenseCollisions: CollisionEngine {
     let accepted = records.pointer + sample * (pairs + 1)
     countPartners(sample)
     layout.gather(velocityGradient, into: g)
+    pool?.prepare(draws)
     for index in 0..<recordCounts.pointer[sample] {
       let (i, j) = (Int(accepted[index].first), Int(accepted[index].second))
       let speed = accepted[index].speed
@@ -173,7 +176,8 @@ final class DenseCollisions: CollisionEngine {
       for lane in 0..<layout.dimensions { normal.pointer[lane] = givenNormals[index][lane] }
       return Float(sumOfSquares(normal.pointer, count: layout.dimensions).squareRoot())
     }
-    return draws.direction(item, normal.pointer, count: layout.dimensions)
+    return pool?.direction(item, normal.pointer, draws)
+      ?? draws.direction(item, normal.pointer, count: layout.dimensions)
   }
 
   // MARK: - Inspection
@@ -185,7 +189,8 @@ final class DenseCollisions: CollisionEngine {
   }
 
   func collisions(sample: Int, draws: CollisionDraws) -> [(first: Int, second: Int, direction: [Float])] {
-    (0..<recordCounts.pointer[sample]).map { index in
+    pool?.prepare(draws)
+    return (0..<recordCounts.pointer[sample]).map { index in
       let record = records.pointer[sample * (pairs + 1) + index]
       let (i, j) = (Int(record.first), Int(record.second))
       let length = direction(index, i * layout.count + j, draws)

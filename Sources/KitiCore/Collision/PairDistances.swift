@@ -15,11 +15,15 @@ final class PairDistances {
   private let transposed: AlignedBuffer<Float>
   private let mean: AlignedBuffer<Float>
   private let norms: AlignedBuffer<Float>
+  /// 0, 1, 2, …
+  private let lanes: VectorInt
 
   /// With fewer particles the differences themselves take no longer.
   private static let fewest = 32
   /// Below this share of |x_i|² + |x_j|² a square has lost too many digits.
   private static let leastShare: Float = 1 / 16
+  /// Smaller squares come from products that may have been denormal.
+  private static let leastSquare: Float = 1e-20
   private static let blockRows = 48
 
   init(_ layout: ParticleLayout) {
@@ -33,6 +37,9 @@ final class PairDistances {
     transposed = AlignedBuffer(count: usesProducts ? stride * d : 0)
     mean = AlignedBuffer(count: d)
     norms = AlignedBuffer(count: stride)
+    var lanes = VectorInt(repeating: 0)
+    for lane in 0..<width { lanes[lane] = Int32(truncatingIfNeeded: lane) }
+    self.lanes = lanes
   }
 
   var workspaceBytes: Int {
@@ -83,8 +90,6 @@ final class PairDistances {
   /// Calls `body` with each vector that holds particles j > i, and which of its lanes do.
   @inline(__always)
   private func forEachVector(of i: Int, _ body: (_ j: Int, _ valid: SIMDMask<VectorInt>) -> Void) {
-    var lanes = VectorInt(repeating: 0)
-    for lane in 0..<width { lanes[lane] = Int32(truncatingIfNeeded: lane) }
     var j = (i &+ 1) / width &* width
     while j < layout.count {
       let particles = lanes &+ Int32(truncatingIfNeeded: j)
@@ -105,17 +110,20 @@ final class PairDistances {
     }
     products(of: values, into: matrix)
     for i in 0..<n { norms.pointer[i] = matrix[i &* stride &+ i] }
+    // Squares that lost their digits to cancellation or underflow, and NaN, are marked by −1 and measured again.
     for i in 0..<n {
       let row = matrix + i &* stride
+      let own = Vector(repeating: norms.pointer[i])
+      var lost = Vector(repeating: 0)
       forEachVector(of: i) { j, valid in
-        let sum = load(norms.pointer + j) + norms.pointer[i]
+        let sum = load(norms.pointer + j) + own
         let square = sum.addingProduct(load(row + j), Vector(repeating: -2))
-        store(square, row + j)
-        // The squares that lost their digits to cancellation or underflow, NaN among them.
-        let isLost = .!((square .>= sum * Self.leastShare) .& (square .>= 1e-20)) .& valid
-        guard any(isLost) else { return }
-        for lane in 0..<width where isLost[lane] { row[j &+ lane] = layout.squaredDistance(i, j &+ lane, values) }
+        let isSound = (square .>= sum * Self.leastShare) .& (square .>= Self.leastSquare)
+        store(square.replacing(with: -1, where: .!isSound), row + j)
+        lost.replace(with: 1, where: .!isSound .& valid)
       }
+      guard lost.max() > 0 else { continue }
+      for j in i &+ 1..<n where row[j] < 0 { row[j] = layout.squaredDistance(i, j, values) }
     }
   }
 
