@@ -32,6 +32,8 @@ final class DenseCollisions: CollisionEngine {
   private let partners: AlignedBuffer<Int32>
   private let normal: AlignedBuffer<Float>
   private let pool: DirectionPool?
+  /// Whether the directions of the sample at hand come from the pool.
+  private var usesPool = false
   /// Set instead of drawn, for inspection: a vector for each record.
   private var givenNormals: [[Float]]?
 
@@ -108,7 +110,7 @@ final class DenseCollisions: CollisionEngine {
     let accepted = records.pointer + sample * (pairs + 1)
     countPartners(sample)
     if midpoint { layout.gather(position, into: gathered.pointer) }
-    pool?.prepare(draws)
+    preparePool(sample, draws)
     for index in 0..<recordCounts.pointer[sample] {
       let (i, j) = (Int(accepted[index].first), Int(accepted[index].second))
       let length = direction(index, i &* n &+ j, draws)
@@ -130,7 +132,7 @@ final class DenseCollisions: CollisionEngine {
     let accepted = records.pointer + sample * (pairs + 1)
     countPartners(sample)
     layout.gather(velocityGradient, into: g)
-    pool?.prepare(draws)
+    preparePool(sample, draws)
     for index in 0..<recordCounts.pointer[sample] {
       let (i, j) = (Int(accepted[index].first), Int(accepted[index].second))
       let speed = accepted[index].speed
@@ -176,8 +178,14 @@ final class DenseCollisions: CollisionEngine {
       for lane in 0..<layout.dimensions { normal.pointer[lane] = givenNormals[index][lane] }
       return Float(sumOfSquares(normal.pointer, count: layout.dimensions).squareRoot())
     }
-    return pool?.direction(item, normal.pointer, draws)
-      ?? draws.direction(item, normal.pointer, count: layout.dimensions)
+    if usesPool, let pool { return pool.direction(index, normal.pointer, draws) }
+    return draws.direction(item, normal.pointer, count: layout.dimensions)
+  }
+
+  /// A pool is worth its making where it serves several pairs a vector.
+  private func preparePool(_ sample: Int, _ draws: CollisionDraws) {
+    usesPool = pool != nil && recordCounts.pointer[sample] > 4 * DirectionPool.count
+    if usesPool { pool?.prepare(draws) }
   }
 
   // MARK: - Inspection
@@ -189,7 +197,7 @@ final class DenseCollisions: CollisionEngine {
   }
 
   func collisions(sample: Int, draws: CollisionDraws) -> [(first: Int, second: Int, direction: [Float])] {
-    pool?.prepare(draws)
+    preparePool(sample, draws)
     return (0..<recordCounts.pointer[sample]).map { index in
       let record = records.pointer[sample * (pairs + 1) + index]
       let (i, j) = (Int(record.first), Int(record.second))

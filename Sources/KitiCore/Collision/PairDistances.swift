@@ -15,8 +15,8 @@ final class PairDistances {
   private let transposed: AlignedBuffer<Float>
   private let mean: AlignedBuffer<Float>
   private let norms: AlignedBuffer<Float>
-  /// 0, 1, 2, …
-  private let lanes: VectorInt
+  /// 0, 1, 2, …; comparisons of whole numbers are not compiled to vectors.
+  private let lanes: Vector
 
   /// With fewer particles the differences themselves take no longer.
   private static let fewest = 32
@@ -37,8 +37,8 @@ final class PairDistances {
     transposed = AlignedBuffer(count: usesProducts ? stride * d : 0)
     mean = AlignedBuffer(count: d)
     norms = AlignedBuffer(count: stride)
-    var lanes = VectorInt(repeating: 0)
-    for lane in 0..<width { lanes[lane] = Int32(truncatingIfNeeded: lane) }
+    var lanes = Vector(repeating: 0)
+    for lane in 0..<width { lanes[lane] = Float(lane) }
     self.lanes = lanes
   }
 
@@ -61,13 +61,13 @@ final class PairDistances {
     for i in 0..<n {
       var squareLanes = Vector(repeating: 0)
       var speedLanes = Vector(repeating: 0)
-      forEachVector(of: i) { j, valid in
+      forEachVector(of: i) { j, particles in
         let square = load(first.pointer + (i &* stride &+ j))
         let speedSquare = load(second.pointer + (i &* stride &+ j))
-        let speed = squareRoot(speedSquare).replacing(with: 0, where: (speedSquare .< 1e-30) .| .!valid)
+        let speed = valid(squareRoot(speedSquare).replacing(with: 0, where: speedSquare .< 1e-30), particles, i)
         store(speed, second.pointer + (i &* stride &+ j))
         fastest.replace(with: speed, where: speed .> fastest)
-        squareLanes += square.replacing(with: 0, where: .!valid)
+        squareLanes += valid(square, particles, i)
         speedLanes += speed
       }
       squares += Double(squareLanes.sum())
@@ -87,16 +87,21 @@ final class PairDistances {
     }
   }
 
-  /// Calls `body` with each vector that holds particles j > i, and which of its lanes do.
+  /// Calls `body` with the places and numbers of each vector of particles that holds some j > i.
   @inline(__always)
-  private func forEachVector(of i: Int, _ body: (_ j: Int, _ valid: SIMDMask<VectorInt>) -> Void) {
+  private func forEachVector(of i: Int, _ body: (_ j: Int, _ particles: Vector) -> Void) {
     var j = (i &+ 1) / width &* width
     while j < layout.count {
-      let particles = lanes &+ Int32(truncatingIfNeeded: j)
-      let valid = (particles .> Int32(truncatingIfNeeded: i)) .& (particles .< Int32(truncatingIfNeeded: layout.count))
-      body(j, valid)
+      body(j, lanes + Float(j))
       j &+= width
     }
+  }
+
+  /// 0 in the lanes of particles that are not above i or do not exist.
+  @inline(__always)
+  private func valid(_ values: Vector, _ particles: Vector, _ i: Int) -> Vector {
+    values.replacing(with: 0, where: particles .<= Vector(repeating: Float(i)))
+      .replacing(with: 0, where: particles .>= Vector(repeating: Float(layout.count)))
   }
 
   /// |a_i − a_j|² of the particles of a sample, for j > i.
@@ -114,15 +119,17 @@ final class PairDistances {
     for i in 0..<n {
       let row = matrix + i &* stride
       let own = Vector(repeating: norms.pointer[i])
-      var lost = Vector(repeating: 0)
-      forEachVector(of: i) { j, valid in
+      var least = Vector(repeating: 0)
+      forEachVector(of: i) { j, particles in
         let sum = load(norms.pointer + j) + own
         let square = sum.addingProduct(load(row + j), Vector(repeating: -2))
-        let isSound = (square .>= sum * Self.leastShare) .& (square .>= Self.leastSquare)
-        store(square.replacing(with: -1, where: .!isSound), row + j)
-        lost.replace(with: 1, where: .!isSound .& valid)
+        let large = Vector(repeating: -1).replacing(with: square, where: square .>= sum * Self.leastShare)
+        let sound = Vector(repeating: -1).replacing(with: large, where: large .>= Self.leastSquare)
+        store(sound, row + j)
+        let own = valid(sound, particles, i)
+        least.replace(with: own, where: own .< least)
       }
-      guard lost.max() > 0 else { continue }
+      guard least.min() < 0 else { continue }
       for j in i &+ 1..<n where row[j] < 0 { row[j] = layout.squaredDistance(i, j, values) }
     }
   }
