@@ -7,10 +7,12 @@ final class PairDistances {
   private let layout: ParticleLayout
   /// Particles rounded up to whole vectors: rows of the matrices.
   private let stride: Int
+  /// A line more: rows that are a power of two apart would share a few sets of the cache.
+  private let transposedStride: Int
   /// `[n, stride]` each, upper triangle: squares, then probabilities; squares, then speeds.
   private let first: AlignedBuffer<Float>
   private let second: AlignedBuffer<Float>
-  /// Particles relative to their mean, `[n, d]`, and transposed, `[d, stride]`.
+  /// Particles relative to their mean, `[n, d]`, and transposed, `[d, transposedStride]`.
   private let centred: AlignedBuffer<Float>
   private let transposed: AlignedBuffer<Float>
   private let mean: AlignedBuffer<Float>
@@ -21,7 +23,7 @@ final class PairDistances {
   /// With fewer particles the differences themselves take no longer.
   private static let fewest = 32
   /// Below this share of |x_i|² + |x_j|² a square has lost too many digits.
-  private static let leastShare: Float = 1 / 16
+  private static let leastShare: Float = 1 / 64
   /// Smaller squares come from products that may have been denormal.
   private static let leastSquare: Float = 1e-20
   private static let blockRows = 48
@@ -32,9 +34,10 @@ final class PairDistances {
     stride = (n + 15) / 16 * 16
     first = AlignedBuffer(count: n * stride)
     second = AlignedBuffer(count: n * stride)
+    transposedStride = stride + 16
     let usesProducts = n >= Self.fewest
     centred = AlignedBuffer(count: usesProducts ? n * d : 0)
-    transposed = AlignedBuffer(count: usesProducts ? stride * d : 0)
+    transposed = AlignedBuffer(count: usesProducts ? transposedStride * d : 0)
     mean = AlignedBuffer(count: d)
     norms = AlignedBuffer(count: stride)
     var lanes = Vector(repeating: 0)
@@ -144,12 +147,12 @@ final class PairDistances {
     for i in 0..<n {
       add(centred.pointer + i &* d, mean.pointer, scale: -1, count: d, into: centred.pointer + i &* d)
     }
-    transpose(n, d, centred.pointer, into: transposed.pointer, rowStride: stride)
+    transpose(n, d, centred.pointer, into: transposed.pointer, rowStride: transposedStride)
     for row in Swift.stride(from: 0, to: n, by: Self.blockRows) {
       let column = row / 32 * 32
       multiply(
         min(Self.blockRows, n - row), stride - column, d, Matrix(centred.pointer + row * d, rowStride: d),
-        Matrix(transposed.pointer + column, rowStride: stride), into: matrix + (row * stride + column),
+        Matrix(transposed.pointer + column, rowStride: transposedStride), into: matrix + (row * stride + column),
         rowStride: stride)
     }
   }
