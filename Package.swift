@@ -41,19 +41,20 @@ let package = Package(
     .target(
       name: "KitiCore",
       dependencies: [
-        "KitiMPI", "KitiHDF5", "COpenBLAS", "CFFTW", "CXXHash", "Yams",
+        "KitiMPI", "KitiHDF5", "CFFTW", "CXXHash", "Yams",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: processor),
     .executableTarget(
       name: "kiti-dist",
       dependencies: ["KitiCore", "KitiMPI", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
-    .testTarget(name: "KitiMPITests", dependencies: ["KitiMPI"]),
+    .target(name: "KitiTestSupport", dependencies: ["KitiMPI"], path: "Tests/KitiTestSupport"),
+    .testTarget(name: "KitiMPITests", dependencies: ["KitiMPI", "KitiTestSupport"]),
     .testTarget(
-      name: "KitiHDF5Tests", dependencies: ["KitiHDF5", "KitiMPI"], exclude: ["make-fixtures.py"],
-      resources: [.copy("Fixtures")]),
+      name: "KitiHDF5Tests", dependencies: ["CHDF5", "KitiHDF5", "KitiMPI", "KitiTestSupport"],
+      exclude: ["make-fixtures.py"], resources: [.copy("Fixtures")]),
     .testTarget(
-      name: "KitiCoreTests", dependencies: ["KitiCore"], resources: [.copy("Fixtures")],
+      name: "KitiCoreTests", dependencies: ["KitiCore", "KitiTestSupport", "COpenBLAS"], resources: [.copy("Fixtures")],
       swiftSettings: processor),
     .testTarget(name: "KitiDistTests", dependencies: ["KitiCore"]),
   ],

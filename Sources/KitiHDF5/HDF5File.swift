@@ -1,5 +1,6 @@
 import CHDF5
 import Foundation
+import KitiMPI
 
 /// An HDF5 file: of one process, or shared by the ranks of a communicator.
 ///
@@ -49,7 +50,7 @@ public final class HDF5File: @unchecked Sendable {
   ///   - communicator: The ranks that share the file; `nil` for a file of this process alone. Collective.
   public static func create(
     _ path: String, ifExists: ExistingFile = .fail, userBlockBytes: Int = 0, locking: Locking = .bestEffort,
-    communicator: MPI_Comm? = nil
+    communicator: Communicator? = nil
   ) throws(HDF5Error) -> HDF5File {
     guard userBlockBytes == 0 || (userBlockBytes >= 512 && userBlockBytes.nonzeroBitCount == 1) else {
       throw HDF5Error(
@@ -76,7 +77,7 @@ public final class HDF5File: @unchecked Sendable {
   /// matters, compare a checksum of the whole file before opening it.
   /// - Parameter communicator: The ranks that share the file; `nil` to open it for this process alone. Collective.
   public static func open(
-    _ path: String, _ access: Access = .readOnly, locking: Locking = .bestEffort, communicator: MPI_Comm? = nil
+    _ path: String, _ access: Access = .readOnly, locking: Locking = .bestEffort, communicator: Communicator? = nil
   ) throws(HDF5Error) -> HDF5File {
     try opening(path, access, locking, communicator) { (accessList, parallel) throws(HDF5Error) in
       if access == .readWrite {
@@ -94,7 +95,7 @@ public final class HDF5File: @unchecked Sendable {
   }
 
   private static func opening(
-    _ path: String, _ access: Access, _ locking: Locking, _ communicator: MPI_Comm?,
+    _ path: String, _ access: Access, _ locking: Locking, _ communicator: Communicator?,
     _ open: (_ accessList: hid_t, ParallelAccess?) throws(HDF5Error) -> hid_t
   ) throws(HDF5Error) -> HDF5File {
     guard !path.isEmpty, !path.utf8.contains(0) else {

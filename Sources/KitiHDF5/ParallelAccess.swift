@@ -1,4 +1,5 @@
 import CHDF5
+import KitiMPI
 
 /// The ranks that share a file: the only place that knows MPI.
 ///
@@ -8,8 +9,8 @@ struct ParallelAccess: @unchecked Sendable {
   private var communicator: MPI_Comm?
 
   /// Collective over `original`.
-  init(duplicating original: MPI_Comm, file: String) throws(HDF5Error) {
-    try Self.check(MPI_Comm_dup(original, &communicator), "duplicating the communicator", file)
+  init(duplicating original: Communicator, file: String) throws(HDF5Error) {
+    try Self.check(MPI_Comm_dup(original.handle, &communicator), "duplicating the communicator", file)
     try Self.check(MPI_Comm_set_errhandler(communicator, chdf5_mpi_errors_return()), "setting the error handler", file)
   }
 

@@ -1,9 +1,11 @@
 import Foundation
 import KitiHDF5
+import KitiMPI
+import KitiTestSupport
 import XCTest
 
 /// Run alone these have one rank; under `mpirun -np N`, N.
-final class ParallelTests: ParallelTestCase {
+final class ParallelTests: MPITestCase {
   /// Rank `rank`'s rows of `rows`, the more the higher the rank; nothing on rank 0 when there are others.
   private func unevenRows(_ rows: Int, rank: Int? = nil) -> Range<Int> {
     guard world.size > 1 else { return 0..<rows }
@@ -13,7 +15,7 @@ final class ParallelTests: ParallelTestCase {
   }
 
   private func create(_ name: String = "file.h5", userBlockBytes: Int = 0) throws -> HDF5File {
-    try HDF5File.create(path(name), ifExists: .replace, userBlockBytes: userBlockBytes, communicator: world.communicator)
+    try HDF5File.create(path(name), ifExists: .replace, userBlockBytes: userBlockBytes, communicator: world)
   }
 
   /// Closes the file and checks what it holds, read together, one by one, and by a process alone.
@@ -21,7 +23,7 @@ final class ParallelTests: ParallelTestCase {
     _ file: HDF5File, _ dataSet: String, _ expected: [Element], _ context: String, line: UInt = #line
   ) throws {
     try file.close()
-    let shared = try HDF5File.open(file.path, communicator: world.communicator)
+    let shared = try HDF5File.open(file.path, communicator: world)
     let found = try shared.root.dataSet(dataSet)
     XCTAssertEqual(try found.read(Element.self, transfer: .collective), expected, "collective, \(context)", line: line)
     XCTAssertEqual(try found.read(Element.self), expected, "independent, \(context)", line: line)
@@ -29,7 +31,7 @@ final class ParallelTests: ParallelTestCase {
     let alone = try HDF5File.open(file.path)
     XCTAssertEqual(try alone.root.dataSet(dataSet).read(Element.self), expected, "alone, \(context)", line: line)
     try alone.close()
-    world.barrier()
+    try world.barrier()
   }
 
   func testUnevenRowsWrittenByAllRanksMakeOneWhole() throws {
@@ -85,7 +87,7 @@ final class ParallelTests: ParallelTestCase {
           Array(expected[rows.lowerBound * 15..<rows.upperBound * 15]), context)
         let part = world.rank % 2 == 0
           ? (start: [3, 1, 0], count: [9, 2, 2], stride: [2, 1, 3]) : (start: [0, 0, 4], count: [1, 3, 1], stride: [1, 1, 1])
-        world.barrier()
+        try world.barrier()
         XCTAssertEqual(
           try dataSet.read(
             Int32.self, .slab(start: part.start, count: part.count, stride: part.stride), transfer: transfer),
@@ -116,7 +118,7 @@ final class ParallelTests: ParallelTestCase {
       try scalar.write(writes ? [2.5] : [], to: writes ? .all : .nothing, transfer: .collective)
       try closeAndCheck(file, "a", expected, "\(chunks ?? []) \(limit)")
       XCTAssertEqual(try HDF5File.open(path()).root.dataSet("scalar").read(Double.self), [2.5])
-      world.barrier()
+      try world.barrier()
     }
   }
 
@@ -155,7 +157,7 @@ final class ParallelTests: ParallelTestCase {
       }
       try file.attributes.set("step", to: 7)
       try file.close()
-      world.barrier()
+      try world.barrier()
       return try Data(contentsOf: URL(fileURLWithPath: path(name)))
     }
     let first = try make("first.h5")
@@ -182,7 +184,7 @@ final class ParallelTests: ParallelTestCase {
     }
     XCTAssertEqual(try file.root.dataSet("texts").readStrings(), texts)
     try file.close()
-    for communicator in [world.communicator, nil] {
+    for communicator in [world, nil] {
       let file = try HDF5File.open(path(), communicator: communicator)
       XCTAssertEqual(try file.root.dataSet("texts").kind, .fixedString(bytes: 11))
       XCTAssertEqual(try file.root.dataSet("texts").readStrings(), texts)
@@ -203,8 +205,8 @@ final class ParallelTests: ParallelTestCase {
       try file.attributes.set("text", to: "value")
       try file.close()
     }
-    world.barrier()
-    let file = try HDF5File.open(path(), communicator: world.communicator)
+    try world.barrier()
+    let file = try HDF5File.open(path(), communicator: world)
     XCTAssertEqual(try file.root.dataSet("texts").readStrings(), ["a", "", "ü"])
     XCTAssertEqual(try file.attributes.readString("text"), "value")
     try file.close()
@@ -222,21 +224,21 @@ final class ParallelTests: ParallelTestCase {
         try whole.prefix(length).write(to: folder.appendingPathComponent("short \(length)"))
       }
     }
-    world.barrier()
+    try world.barrier()
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
     for access in [HDF5File.Access.readOnly, .readWrite] {
       assertError(.missingFile, naming: path("absent")) {
-        _ = try HDF5File.open(path("absent"), access, communicator: world.communicator)
+        _ = try HDF5File.open(path("absent"), access, communicator: world)
       }
       for name in names where name != "whole.h5" {
         XCTAssertThrowsError(
-          try HDF5File.open(path(name), access, communicator: world.communicator), "\(name) \(access)"
+          try HDF5File.open(path(name), access, communicator: world), "\(name) \(access)"
         ) { error in
           XCTAssertTrue([.notHDF5, .truncated, .damaged].contains((error as! HDF5Error).code), "\(name): \(error)")
         }
       }
     }
-    let file = try HDF5File.open(path("whole.h5"), communicator: world.communicator)
+    let file = try HDF5File.open(path("whole.h5"), communicator: world)
     XCTAssertEqual(try file.root.dataSet("a").read(Int.self, transfer: .collective), [Int](repeating: 1, count: 300))
     try file.close()
   }
@@ -245,12 +247,12 @@ final class ParallelTests: ParallelTestCase {
     let first = try create()
     try first.root.createGroup("kept")
     try first.close()
-    world.barrier()
-    assertError(.fileExists, naming: path()) { _ = try HDF5File.create(path(), communicator: world.communicator) }
+    try world.barrier()
+    assertError(.fileExists, naming: path()) { _ = try HDF5File.create(path(), communicator: world) }
     assertError(.missingFile, naming: "no folder") {
-      _ = try HDF5File.create(path("absent/file.h5"), communicator: world.communicator)
+      _ = try HDF5File.create(path("absent/file.h5"), communicator: world)
     }
-    let file = try HDF5File.open(path(), communicator: world.communicator)
+    let file = try HDF5File.open(path(), communicator: world)
     XCTAssertTrue(try file.root.exists("kept"))
     try file.close()
   }
@@ -260,7 +262,7 @@ final class ParallelTests: ParallelTestCase {
     try file.root.createDataSet("a", of: Int.self, shape: [4]).write(
       world.rank == 0 ? [1, 2, 3, 4] : [], to: world.rank == 0 ? .all : .nothing, transfer: .collective)
     try file.flush()
-    world.barrier()
+    try world.barrier()
     if world.rank == world.size - 1 {
       XCTAssertEqual(try file.root.children().map(\.name), ["a"])
       XCTAssertEqual(try file.root.dataSet("a").read(Int.self, .rows(1..<3)), [2, 3])
@@ -269,18 +271,18 @@ final class ParallelTests: ParallelTestCase {
   }
 
   func testHalvesOfTheWorldWriteTheirOwnFiles() throws {
-    let half = world.half()
-    defer { half.free() }
+    let half = try XCTUnwrap(world.split(color: world.rank % 2))
+    defer { try? half.free() }
     let name = "half \(world.rank % 2).h5"
-    let file = try HDF5File.create(path(name), communicator: half.communicator)
+    let file = try HDF5File.create(path(name), communicator: half)
     let dataSet = try file.root.createDataSet("a", of: Int.self, shape: [half.size, 2])
     try dataSet.write([world.rank, 7], to: .rows(half.rank..<half.rank + 1), transfer: .collective)
     try file.close()
-    half.barrier()
+    try half.barrier()
     XCTAssertEqual(
       try HDF5File.open(path(name)).root.dataSet("a").read(Int.self),
       (0..<half.size).flatMap { [2 * $0 + world.rank % 2, 7] })
-    half.barrier()
+    try half.barrier()
   }
 
   func testAParallelFileReopenedForWritingKeepsWhatItHad() throws {
@@ -288,7 +290,7 @@ final class ParallelTests: ParallelTestCase {
     try first.root.createDataSet("a", of: Int.self, shape: [world.size])
       .write([world.rank], to: .rows(world.rank..<world.rank + 1), transfer: .collective)
     try first.close()
-    let second = try HDF5File.open(path(), .readWrite, communicator: world.communicator)
+    let second = try HDF5File.open(path(), .readWrite, communicator: world)
     let dataSet = try second.root.dataSet("a")
     try second.root.createDataSet("b", of: Int.self, shape: [1]).write(
       world.rank == 0 ? [9] : [], to: world.rank == 0 ? .all : .nothing, transfer: .collective)

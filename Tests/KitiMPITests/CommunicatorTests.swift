@@ -1,5 +1,6 @@
 import Foundation
 import KitiMPI
+import KitiTestSupport
 import XCTest
 
 final class CommunicatorTests: MPITestCase {

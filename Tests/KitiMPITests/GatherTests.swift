@@ -1,4 +1,5 @@
 import KitiMPI
+import KitiTestSupport
 import XCTest
 
 /// Collectives that move elements without changing them.

@@ -1,4 +1,5 @@
 import KitiMPI
+import KitiTestSupport
 import XCTest
 
 final class NonBlockingTests: MPITestCase {

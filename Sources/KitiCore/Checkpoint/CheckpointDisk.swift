@@ -68,12 +68,14 @@ struct CheckpointDisk: ~Copyable {
     }
   }
 
-  /// Takes the space for the first `count` bytes of the file, so that writing them cannot fail for want of it. If there
-  /// is too little, the file is empty afterwards.
-  func reserve(_ count: Int) throws {
+  /// Takes the space for the first `count` bytes of the file, so that writing them cannot fail for want of it.
+  ///
+  /// - Returns: false if there is too little, on the disk or in the user's share; the file is empty then.
+  func reserve(_ count: Int) throws -> Bool {
     let status = posix_fallocate(descriptor, 0, count)
-    guard status != 0, status != EOPNOTSUPP, status != EINVAL else { return }
+    guard status != 0, status != EOPNOTSUPP, status != EINVAL else { return true }
     ftruncate(descriptor, 0)
+    if [ENOSPC, EDQUOT, EFBIG].contains(status) { return false }
     errno = status
     throw Self.failure(path, "reserving \(count) bytes")
   }

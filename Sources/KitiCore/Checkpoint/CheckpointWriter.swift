@@ -108,15 +108,17 @@ package struct CheckpointWriter {
       unlink(temporary)
       let needed = Self.byteEstimate(arrays, header)
       let free = try CheckpointDisk.freeBytes(in: folder)
-      guard !checksFreeSpace || needed <= free else {
-        throw KitiError(
-          .failed,
-          "\(path): the checkpoint cannot be written: it needs \(Self.mebibytes(needed)) MiB, and the disk has "
-            + "\(Self.mebibytes(free)) MiB free.",
-          remedy: "Free some space, keep fewer checkpoints (checkpoint.keep) or choose another folder (--output).")
-      }
+      guard !checksFreeSpace || needed <= free else { throw tooLittleSpace(needed, free: free) }
       try CheckpointDisk.makeFile(ballast, byteCount: Self.ballastBytes)
     }
+  }
+
+  private func tooLittleSpace(_ needed: Int, free: Int) -> KitiError {
+    KitiError(
+      .failed,
+      "\(path): the checkpoint cannot be written: it needs \(Self.mebibytes(needed)) MiB, and the disk has "
+        + "\(Self.mebibytes(free)) MiB free.",
+      remedy: "Free some space, keep fewer checkpoints (checkpoint.keep) or choose another folder (--output).")
   }
 
   /// The file's size, rather too large: a data set's description takes less than 4 KiB, with the groups it needs.
@@ -134,14 +136,17 @@ package struct CheckpointWriter {
     let file = try together {
       try HDF5File.create(
         temporary, ifExists: .replace, userBlockBytes: CheckpointSeal.byteCount, locking: .off,
-        communicator: communicator.handle)
+        communicator: communicator)
     }
     do {
       try together {
         guard communicator.rank == 0 else { return }
         // Others may have filled the disk since it was looked at, or the user has a quota.
         defer { unlink(ballast) }
-        try CheckpointDisk(temporary, .readWrite).reserve(Self.byteEstimate(arrays, header))
+        let needed = Self.byteEstimate(arrays, header)
+        if try !CheckpointDisk(temporary, .readWrite).reserve(needed) {
+          throw tooLittleSpace(needed, free: try CheckpointDisk.freeBytes(in: CheckpointDisk.folder(of: path)))
+        }
       }
       let dataSets = try together {
         try header.write(to: file.root)

@@ -71,7 +71,8 @@ public final class BatchLoader {
 
 /// Fills the ring: what runs on the loader's thread.
 private final class BatchReader: @unchecked Sendable {
-  private let dataSet: FieldDataSet
+  /// Until the end.
+  private var dataSet: FieldDataSet?
   private let split: DataSplit
   private let plan: SamplingPlan
   /// Counted from the beginning of epoch 0.
@@ -97,6 +98,8 @@ private final class BatchReader: @unchecked Sendable {
     } catch {
       failure = error
     }
+    // The file ends with MPI at the latest, and once the loader is stopped this thread may outlive it.
+    dataSet = nil
     ring.end(failure)
   }
 
@@ -120,7 +123,7 @@ private final class BatchReader: @unchecked Sendable {
   private func fill(_ slot: BatchRing.Slot, _ positions: Range<Int>) throws -> Bool {
     slot.count = positions.count
     for place in 0..<positions.count {
-      guard !ring.isStopped else { return false }
+      guard !ring.isStopped, let dataSet else { return false }
       let index = Int(order.pointer[positions.lowerBound + place])
       slot.indices.pointer[place] = index
       try dataSet.read(

@@ -62,7 +62,7 @@ public struct FieldDataSetWriter {
       try communicator.onFirstRank { try prepare(target) }
       try communicator.agreeing {
         file = try reporting { () throws(HDF5Error) in
-          try HDF5File.open(target.temporaryPath, .readWrite, communicator: communicator.handle)
+          try HDF5File.open(target.temporaryPath, .readWrite, communicator: communicator)
         }
       }
       var written = 0
@@ -89,7 +89,7 @@ public struct FieldDataSetWriter {
     try reporting { () throws(HDF5Error) in
       // A parallel file of one rank: its arrays get their places when they are made.
       let file = try HDF5File.create(
-        target.temporaryPath, ifExists: .replace, communicator: Communicator.single.handle)
+        target.temporaryPath, ifExists: .replace, communicator: .single)
       do throws(HDF5Error) {
         try layout.make(in: file, created: created)
       } catch {

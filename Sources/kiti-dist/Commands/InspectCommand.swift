@@ -24,8 +24,10 @@ struct InspectCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let contents = try Checkpoint.contents(try checkpoint(), verify: verify)
-    print(json ? try InspectReport.json(contents) : InspectReport.text(contents))
+    try Launch.world().onFirstRank {
+      let contents = try Checkpoint.contents(try checkpoint(), verify: verify)
+      print(json ? try InspectReport.json(contents) : InspectReport.text(contents))
+    }
   }
 
   /// The file that is meant: in a run's folder, what `latest` points to, damaged or not.

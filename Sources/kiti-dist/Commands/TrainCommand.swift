@@ -33,6 +33,12 @@ struct TrainCommand: ParsableCommand {
   @Flag(help: "Print the resolved configuration, the model, memory and bytes sent per step; start nothing.")
   var dryRun = false
 
+  /// The command line without what only decides the configuration.
+  var wordsBesideConfiguration: [String] {
+    ["train"] + (output.map { ["--output", $0] } ?? []) + (resume.map { ["--resume", $0] } ?? [])
+      + (maxSteps.map { ["--max-steps", "\($0)"] } ?? []) + (dryRun ? ["--dry-run"] : [])
+  }
+
   func validate() throws {
     if let maxSteps, maxSteps < 1 { throw ValidationError("--max-steps \(maxSteps): give at least 1.") }
     if let resume, !resume.isEmpty, output != nil {

@@ -26,7 +26,7 @@ enum Launch {
       return try world.agreeing {
         do { return try body() } catch where !(error is KitiError) {
           parserError = error
-          throw KitiError(.usage, KitiDist.fullMessage(for: error), remedy: "")
+          throw KitiError(.usage, parserMessage(error), remedy: "")
         }
       }
     } catch let failure as AgreedFailure {
@@ -36,10 +36,32 @@ enum Launch {
     }
   }
 
+  /// Ranks that were started with different command lines would wait for each other for ever.
+  private static func requireSameCommand(_ command: any ParsableCommand) throws {
+    guard isUnderLauncher else { return }
+    // The trainer compares configurations, and names the key that differs.
+    let words = (command as? TrainCommand)?.wordsBesideConfiguration ?? Array(CommandLine.arguments.dropFirst())
+    let lines = try world().allgather(words.joined(separator: " "))
+    guard let other = lines.indices.first(where: { lines[$0] != lines[0] }) else { return }
+    try world().onFirstRank {
+      throw KitiError(
+        .usage, "Ranks 0 and \(other) were started with different commands: '\(lines[0])' and '\(lines[other])'.",
+        remedy: "Start all ranks with the same command line.")
+    }
+  }
+
+  /// What the parser says of a wrong command line, without its own mark of an error.
+  private static func parserMessage(_ error: any Error) -> String {
+    let text = KitiDist.fullMessage(for: error)
+    let mark = "Error: "
+    return text.hasPrefix(mark) ? String(text.dropFirst(mark.count)) : text
+  }
+
   /// Parses and runs a command, then leaves with its status.
   static func run(_ parse: () throws -> any ParsableCommand) -> Never {
     do {
       var command = try parse()
+      try requireSameCommand(command)
       try command.run()
       leave(0)
     } catch let failure as AgreedFailure {
@@ -60,7 +82,7 @@ enum Launch {
       // The parser knows its own errors; everything else is a failure of the work.
       let isUsage = status == .validationFailure
       leaveAlone(
-        isUsage ? KitiDist.fullMessage(for: error) : "\(error)",
+        isUsage ? parserMessage(error) : "\(error)",
         isUsage ? KitiError.Kind.usage.exitStatus : KitiError.Kind.failed.exitStatus)
     }
   }

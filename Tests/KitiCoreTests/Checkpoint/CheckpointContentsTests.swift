@@ -1,9 +1,10 @@
 import Foundation
 import KitiCore
 import KitiMPI
+import KitiTestSupport
 import XCTest
 
-final class CheckpointContentsTests: CheckpointTestCase {
+final class CheckpointContentsTests: MPITestCase {
   override func setUpWithError() throws {
     try super.setUpWithError()
     try requireSingleRank()

@@ -1,10 +1,11 @@
 import Foundation
 import KitiCore
 import KitiMPI
+import KitiTestSupport
 import XCTest
 
 /// Files that are not what was written are refused, always.
-final class CheckpointDamageTests: CheckpointTestCase {
+final class CheckpointDamageTests: MPITestCase {
   private static let small: [(String, [Int])] = [("a/weight", [3, 5]), ("a/bias", [3]), ("b/weight", [7])]
 
   private func small(seed: UInt64 = 1) -> Sample { Sample(shapes: Self.small, states: ["mean"], seed: seed) }
@@ -128,7 +129,7 @@ final class CheckpointDamageTests: CheckpointTestCase {
     assertCheckpointError(.usage, naming: path("none.h5"), "no such file") {
       try small(seed: 0).read(from: path("none.h5"), world)
     }
-    assertCheckpointError(.usage, naming: folder, "folder") { try small(seed: 0).read(from: folder, world) }
+    assertCheckpointError(.usage, naming: folder.path, "folder") { try small(seed: 0).read(from: folder.path, world) }
   }
 
   func testOtherFilesAreNoCheckpoints() throws {

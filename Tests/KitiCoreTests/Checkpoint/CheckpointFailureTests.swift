@@ -1,10 +1,11 @@
 import Foundation
 import KitiCore
 import KitiMPI
+import KitiTestSupport
 import XCTest
 
 /// A failure of any rank at any moment is the same error on all, and leaves what was there before and nothing else.
-final class CheckpointFailureTests: CheckpointTestCase {
+final class CheckpointFailureTests: MPITestCase {
   private struct Broken: Error, CustomStringConvertible { var description: String { "this rank broke" } }
 
   private func write(_ sample: Sample, with writer: CheckpointWriter) throws {
@@ -13,7 +14,7 @@ final class CheckpointFailureTests: CheckpointTestCase {
 
   private func assertOnlyTheOldIsThere(_ old: Sample, line: UInt = #line) throws {
     try world.barrier()
-    XCTAssertEqual(try names(), ["step.h5"], line: line)
+    XCTAssertEqual(try names(), ["file.h5"], line: line)
     let read = Sample(seed: 0)
     try read.read(from: path(), world)
     XCTAssertEqual(read.bits, old.bits, line: line)
@@ -71,7 +72,7 @@ final class CheckpointFailureTests: CheckpointTestCase {
   }
 
   func testAFolderThatCannotBeMadeIsNamed() throws {
-    assertCheckpointError(.failed, naming: "\(folder)/a/b", "no folder") {
+    assertCheckpointError(.failed, naming: "\(folder.path)/a/b", "no folder") {
       try Sample().write(to: path("a/b/step.h5"), world)
     }
     XCTAssertNoThrow(try Sample().write(to: path("a/step.h5"), world))
@@ -81,7 +82,7 @@ final class CheckpointFailureTests: CheckpointTestCase {
     if world.rank == 0 { try FileManager.default.createDirectory(atPath: path(), withIntermediateDirectories: true) }
     try world.barrier()
     assertCheckpointError(.failed, naming: path(), "folder") { try Sample().write(to: path(), world) }
-    if world.rank == 0 { XCTAssertEqual(try names(), ["step.h5"]) }
+    if world.rank == 0 { XCTAssertEqual(try names(), ["file.h5"]) }
   }
 
   func testTextThatTheFileCannotHoldIsAnErrorOnAllRanks() throws {
@@ -96,7 +97,7 @@ final class CheckpointFailureTests: CheckpointTestCase {
 }
 
 /// On a disk of 4 MiB, made for the test where that is allowed.
-final class CheckpointFullDiskTests: CheckpointTestCase {
+final class CheckpointFullDiskTests: MPITestCase {
   private static let shapes = [("a", [100_000]), ("b", [300, 1000])]
   private var disk = ""
   private var isMounted = false

@@ -1,10 +1,11 @@
 import KitiCore
 import KitiMPI
+import KitiTestSupport
 import XCTest
 
 /// A checkpoint of another model or another optimizer is refused on all ranks, in words that tell the difference, and
 /// leaves the model as it was.
-final class CheckpointFitTests: CheckpointTestCase {
+final class CheckpointFitTests: MPITestCase {
   private func assertRefused(
     _ shapes: [(String, [Int])] = Sample.shapes, states: [String] = ["square", "mean"], naming fragments: [String],
     line: UInt = #line

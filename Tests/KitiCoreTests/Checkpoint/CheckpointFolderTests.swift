@@ -1,9 +1,10 @@
 import Foundation
 import KitiCore
 import KitiMPI
+import KitiTestSupport
 import XCTest
 
-final class CheckpointFolderTests: CheckpointTestCase {
+final class CheckpointFolderTests: MPITestCase {
   private let files = FileManager.default
 
   override func setUpWithError() throws {
@@ -11,7 +12,7 @@ final class CheckpointFolderTests: CheckpointTestCase {
     try requireSingleRank()
   }
 
-  private func run(keep: Int = 3) -> CheckpointFolder { CheckpointFolder(runFolder: folder, keep: keep) }
+  private func run(keep: Int = 3) -> CheckpointFolder { CheckpointFolder(runFolder: folder.path, keep: keep) }
 
   private func write(_ steps: Int..., keep: Int = 3) throws {
     for step in steps {
@@ -27,8 +28,8 @@ final class CheckpointFolderTests: CheckpointTestCase {
   }
 
   func testNamesHaveEightDigitsOrMore() {
-    XCTAssertEqual(run().path(step: 1000), "\(folder)/checkpoints/step-00001000.h5")
-    XCTAssertEqual(run().path(step: 123_456_789), "\(folder)/checkpoints/step-123456789.h5")
+    XCTAssertEqual(run().path(step: 1000), "\(folder.path)/checkpoints/step-00001000.h5")
+    XCTAssertEqual(run().path(step: 123_456_789), "\(folder.path)/checkpoints/step-123456789.h5")
   }
 
   func testLatestIsARelativeLinkToTheNewest() throws {
@@ -113,7 +114,7 @@ final class CheckpointFolderTests: CheckpointTestCase {
     try write(10, 20)
     try damage(step: 10)
     try damage(step: 20)
-    assertCheckpointError(.badData, naming: folder, "none of the run's checkpoints", "step-00000010.h5") {
+    assertCheckpointError(.badData, naming: folder.path, "none of the run's checkpoints", "step-00000010.h5") {
       _ = try run().newest()
     }
   }

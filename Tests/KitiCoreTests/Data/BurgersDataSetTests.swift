@@ -2,12 +2,11 @@ import Foundation
 import KitiCore
 import KitiHDF5
 import KitiMPI
+import KitiTestSupport
 import XCTest
 
 /// Data sets of Burgers' equation, made by all ranks.
 final class BurgersDataSetTests: MPITestCase {
-  private var world: Communicator { .world }
-
   override func setUpWithError() throws {
     try super.setUpWithError()
     setenv("SOURCE_DATE_EPOCH", "0", 1)

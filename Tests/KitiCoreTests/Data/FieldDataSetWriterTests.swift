@@ -2,11 +2,11 @@ import Foundation
 import KitiCore
 import KitiHDF5
 import KitiMPI
+import KitiTestSupport
 import XCTest
 
 /// Writing data sets with all ranks. Every file must be the same for any number of them.
 final class FieldDataSetWriterTests: MPITestCase {
-  private var world: Communicator { .world }
   private struct Refusal: Error {}
 
   override func setUpWithError() throws {

@@ -1,61 +1,13 @@
 import Foundation
 import KitiCore
 import KitiMPI
+import KitiTestSupport
 import XCTest
 
-/// A test in a folder that all ranks share. Run alone it has one rank; under `mpirun -np N`, N.
-class CheckpointTestCase: XCTestCase {
-  private static let finishesMPI: Void = XCTestObservationCenter.shared.addTestObserver(Finisher())
-
-  private(set) var world: Communicator!
-  private(set) var folder = ""
-
-  override class func setUp() {
-    super.setUp()
-    do {
-      try MPI.start()
-    } catch {
-      fatalError("\(error)")
-    }
-    _ = finishesMPI
-  }
-
-  override func setUpWithError() throws {
-    // A rank that waits for ever must end the run: the signal's default action does.
-    alarm(300)
-    world = .world
-    folder = try world.broadcast(
-      FileManager.default.temporaryDirectory.appendingPathComponent("kiti-checkpoint-\(UUID().uuidString)").path, root: 0)
-    if world.rank == 0 { try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true) }
-    try world.barrier()
-  }
-
-  override func tearDownWithError() throws {
-    try world.barrier()
-    if world.rank == 0 { try FileManager.default.removeItem(atPath: folder) }
-    alarm(0)
-  }
-
-  func path(_ name: String = "step.h5") -> String { "\(folder)/\(name)" }
-
-  /// For what other ranks have no part in.
-  func requireSingleRank() throws {
-    try XCTSkipIf(world.size > 1, "a test of one rank")
-  }
-
+extension MPITestCase {
   /// The names in the test's folder, or in one in it.
   func names(in subfolder: String = "") throws -> [String] {
-    try FileManager.default.contentsOfDirectory(atPath: "\(folder)/\(subfolder)").sorted()
-  }
-
-  private final class Finisher: NSObject, XCTestObservation {
-    func testBundleDidFinish(_ testBundle: Bundle) {
-      do {
-        try MPI.finish()
-      } catch {
-        FileHandle.standardError.write(Data("\(error)\n".utf8))
-      }
-    }
+    try FileManager.default.contentsOfDirectory(atPath: "\(folder.path)/\(subfolder)").sorted()
   }
 }
 

@@ -10,8 +10,9 @@ import XCTest
 /// another rank does not take part, is named on standard error and ends the whole program.
 ///
 /// XCTest runs the same tests in the same order on every rank.
-class MPITestCase: XCTestCase {
-  private(set) var folder: URL!
+open class MPITestCase: XCTestCase {
+  /// The same on all ranks; it goes when the test ends.
+  public private(set) var folder: URL!
 
   /// Evaluated once, by the first test class.
   private static let finishAndWatch: Void = {
@@ -19,7 +20,7 @@ class MPITestCase: XCTestCase {
     Watchdog.shared.start()
   }()
 
-  override class func setUp() {
+  open override class func setUp() {
     super.setUp()
     do {
       try MPI.start()
@@ -29,7 +30,7 @@ class MPITestCase: XCTestCase {
     _ = finishAndWatch
   }
 
-  override func setUpWithError() throws {
+  open override func setUpWithError() throws {
     Watchdog.shared.expectEnd(of: name)
     let own = FileManager.default.temporaryDirectory.appendingPathComponent("kiti-\(UUID().uuidString)").path
     folder = URL(fileURLWithPath: try Communicator.world.broadcast(own, root: 0))
@@ -39,13 +40,21 @@ class MPITestCase: XCTestCase {
     try Communicator.world.barrier()
   }
 
-  override func tearDownWithError() throws {
+  open override func tearDownWithError() throws {
     try Communicator.world.barrier()
     if Communicator.world.rank == 0 { try FileManager.default.removeItem(at: folder) }
     Watchdog.shared.ended()
   }
 
-  func path(_ name: String) -> String { folder.appendingPathComponent(name).path }
+  public var world: Communicator { .world }
+
+  /// The path of a file in the test's folder.
+  public func path(_ name: String = "file.h5") -> String { folder.appendingPathComponent(name).path }
+
+  /// For what other ranks have no part in.
+  public func requireSingleRank() throws {
+    try XCTSkipIf(world.size > 1, "this concerns one process")
+  }
 }
 
 private final class BundleObserver: NSObject, XCTestObservation {
@@ -61,7 +70,7 @@ private final class BundleObserver: NSObject, XCTestObservation {
 /// Ends the program when a test takes longer than any test may.
 private final class Watchdog: Sendable {
   static let shared = Watchdog()
-  private static let limit: Duration = .seconds(60)
+  private static let limit: Duration = .seconds(180)
 
   private struct Watched {
     var test: String
