@@ -1,8 +1,9 @@
 import Foundation
 import KitiCore
+import KitiTestSupport
 import XCTest
 
-/// The gas of `physics relax` on one rank; scripts and ranks are tested from outside.
+/// The gas of `physics relax`, on any number of ranks.
 final class GasRelaxationTests: MPITestCase {
   /// At 10⁶ particles the relative error of the factor has a standard deviation below 0.0015, estimated from 30 seeds at
   /// 200,000 particles (0.0023 for d = 2, 0.0031 for d = 16): 3 % is twenty of them, 1 % is six, odds of one in 10⁸.
