@@ -15,6 +15,7 @@ struct KitiDist: ParsableCommand {
     version: KitiVersion.program,
     subcommands: [
       TrainCommand.self, EvaluateCommand.self, DataCommand.self, InspectCommand.self, BenchCommand.self,
+      PhysicsCommand.self,
     ])
 
   static func main() {

@@ -19,10 +19,13 @@ public struct TrainingState: Sendable, Equatable {
   public var bestMetric: Double?
   /// Training time so far.
   public var elapsedSeconds: Double
+  /// Of each collision layer, what a wanted collision rate has made of its length scale; empty without one.
+  public var collisionLengths: [Double]
 
   public init(
     step: Int = 0, epoch: Int = 0, stepInEpoch: Int = 0, samplesInEpoch: Int = 0, seed: UInt64, worldSize: Int,
-    globalBatch: Int, bestMetric: Double? = nil, elapsedSeconds: Double = 0
+    globalBatch: Int, bestMetric: Double? = nil, elapsedSeconds: Double = 0,
+    collisionLengths: [Double] = []
   ) {
     self.step = step
     self.epoch = epoch
@@ -33,6 +36,7 @@ public struct TrainingState: Sendable, Equatable {
     self.globalBatch = globalBatch
     self.bestMetric = bestMetric
     self.elapsedSeconds = elapsedSeconds
+    self.collisionLengths = collisionLengths
   }
 }
 
@@ -46,6 +50,7 @@ extension TrainingState {
   var words: [UInt64] {
     Self.counters.map { UInt64(bitPattern: Int64(self[keyPath: $0.field])) }
       + [seed, elapsedSeconds.bitPattern, bestMetric == nil ? 0 : 1, (bestMetric ?? 0).bitPattern]
+      + collisionLengths.map(\.bitPattern)
   }
 
   init(words: [UInt64]) {
@@ -57,14 +62,16 @@ extension TrainingState {
     seed = rest[0]
     elapsedSeconds = Double(bitPattern: rest[1])
     bestMetric = rest[2] == 0 ? nil : Double(bitPattern: rest[3])
+    collisionLengths = rest.dropFirst(4).map { Double(bitPattern: $0) }
   }
 
-  /// Writes the state as attributes; a missing best metric is a missing attribute.
+  /// Writes the state as attributes; a missing best metric is a missing attribute, and so are missing lengths.
   func write(to attributes: Attributes) throws(HDF5Error) {
     for counter in Self.counters { try attributes.set(counter.name, to: self[keyPath: counter.field]) }
     try attributes.set("seed", to: seed)
     try attributes.set("elapsedSeconds", to: elapsedSeconds)
     if let bestMetric { try attributes.set("bestMetric", to: bestMetric) }
+    if !collisionLengths.isEmpty { try attributes.set("collisionLengths", to: collisionLengths) }
   }
 
   init(from attributes: Attributes) throws(HDF5Error) {
@@ -72,5 +79,8 @@ extension TrainingState {
     for counter in Self.counters { self[keyPath: counter.field] = try attributes.read(counter.name) }
     elapsedSeconds = try attributes.read("elapsedSeconds")
     if try attributes.exists("bestMetric") { bestMetric = try attributes.read("bestMetric", as: Double.self) }
+    if try attributes.exists("collisionLengths") {
+      collisionLengths = try attributes.readArray("collisionLengths", as: Double.self)
+    }
   }
 }

@@ -38,6 +38,8 @@ public final class FNO1D: Model {
   private let hidden: Linear
   private let hiddenActivation: Activation
   private let output: Linear
+  /// All blocks have one shape: they are one stage.
+  private let carried: CarriedVelocities?
   /// Output of block l at index l.
   private let states: [AlignedBuffer<Float>]
   private let hiddenValues: AlignedBuffer<Float>
@@ -66,6 +68,7 @@ public final class FNO1D: Model {
     self.shape = shape
     self.capacity = capacity
     let (points, width) = (shape.points, shape.width)
+    carried = collision.carry ? CarriedVelocities(size: points * width, capacity: capacity) : nil
     var blocks: [FourierBlock] = []
     for index in 0..<shape.blocks {
       let path = "blocks/\(index)"
@@ -77,7 +80,8 @@ public final class FNO1D: Model {
         FourierBlock(
           path, points: points, width: width, modes: shape.modes,
           activation: index == shape.blocks - 1 ? nil : shape.activation, particles: particles, collision: collision,
-          index: index, capacity: capacity))
+          index: index, capacity: capacity, carried: carried,
+          place: .init(isFirst: index == 0, isLast: index == shape.blocks - 1)))
     }
     self.blocks = blocks
     collisions = blocks.map(\.collision).filter { $0.options.scheme != .none }
@@ -115,7 +119,8 @@ public final class FNO1D: Model {
     let buffers = states + [hiddenValues, hiddenWorkspace, prediction, gradient]
     let activations = (shape.blocks - 1) * shape.width + shape.projection
     let spectra = 4 * shape.blocks * shape.modes * shape.width
-    return buffers.reduce(0) { $0 + $1.byteCount } + lifted.workspaceBytes + blocks.dropFirst().reduce(0) { $0 + $1.workspaceBytes }
+    return buffers.reduce(0) { $0 + $1.byteCount } + lifted.workspaceBytes + (carried?.workspaceBytes ?? 0)
+      + blocks.dropFirst().reduce(0) { $0 + $1.workspaceBytes }
       + 4 * capacity * (activations * shape.points + spectra)
   }
 

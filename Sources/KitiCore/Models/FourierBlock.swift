@@ -1,5 +1,6 @@
 /// A block of a Fourier neural operator read as particles: the pointwise convolution gives the positions p, the spectral
-/// convolution the velocities v, which collide before the move: z = f(p + v'·dt), with f the activation or nothing.
+/// convolution the velocities v, which collide before the move: z = f(p + v'·dt), with f the activation or nothing. With
+/// carried velocities, the spectral convolution gives an acceleration a, and v = (v' of the block before) + a·dt.
 ///
 /// Input and output `[points, width]`. A sample's p and v live in a workspace of one sample: they are made, collide and are
 /// used up while they are in the cache.
@@ -14,18 +15,27 @@ final class FourierBlock {
   let position: AlignedBuffer<Float>
   private let velocity: AlignedBuffer<Float>
   private let timeStep: Float
+  private let carried: CarriedVelocities?
+  private let place: CarriedVelocities.Place
 
+  /// - Parameters:
+  ///   - carried: velocities that pass through the blocks of a stage; nil if each block has its own.
+  ///   - place: this block's in the stage.
   init(
     _ path: String, points: Int, width: Int, modes: Int, activation kind: ActivationKind?, particles: ParticleLayout,
-    collision options: CollisionOptions, index: Int, capacity: Int
+    collision options: CollisionOptions, index: Int, capacity: Int, carried: CarriedVelocities? = nil,
+    place: CarriedVelocities.Place = .init(isFirst: true, isLast: true)
   ) {
     self.points = points
     self.width = width
     timeStep = Float(options.timeStep)
+    self.carried = carried
+    self.place = place
     spectral = SpectralConvolution1D(
       "\(path)/spectral", inputShape: [points, width], outputs: width, modes: modes, capacity: capacity)
     pointwise = Linear("\(path)/pointwise", inputShape: [points, width], outputs: width)
-    collision = CollisionResidual(layout: particles, options: options, layerIndex: index, capacity: capacity)
+    collision = CollisionResidual(
+      layout: particles, options: options, name: path, layerIndex: index, capacity: capacity)
     activation = kind.map { Activation($0, shape: [points, width], capacity: capacity) }
     position = AlignedBuffer(count: points * width)
     velocity = AlignedBuffer(count: points * width)
@@ -55,8 +65,9 @@ final class FourierBlock {
 
   /// The second half of step 3: velocities, collisions and the move, with the positions in their workspace.
   func move(_ sample: Int, into output: UnsafeMutablePointer<Float>, pass: Pass) {
-    let (p, v) = (position.pointer, velocity.pointer)
-    spectral.synthesize(sample, into: v)
+    let p = position.pointer
+    spectral.synthesize(sample, into: velocity.pointer)
+    let v = carried?.accelerate(sample, by: velocity.pointer, timeStep: timeStep, place) ?? velocity.pointer
     collision.collide(sample: sample, position: p, velocity: v, pass: pass)
     if let activation {
       activation.forward(sample, p, plus: v, scale: timeStep, into: output, isTraining: pass.isTraining)
@@ -72,26 +83,32 @@ final class FourierBlock {
   func beginBackward(
     _ sample: Int, _ input: UnsafePointer<Float>, gradient: UnsafeMutablePointer<Float>, pass: Pass
   ) {
-    let g = positionGradient(sample, of: gradient)
+    let g = positionGradient(sample, of: gradient, pass: pass)
     pointwise.backward(input, outputGradient: g, into: gradient, samples: 0..<1, prepared: true)
     moveBackward(sample, pass: pass)
   }
 
-  /// The gradient with respect to the positions, in the workspace where `moveBackward` expects it.
-  func positionGradient(_ sample: Int, of gradient: UnsafePointer<Float>) -> UnsafePointer<Float> {
+  /// The gradient with respect to the positions; that with respect to the move goes to the workspace where `moveBackward`
+  /// expects it.
+  func positionGradient(_ sample: Int, of gradient: UnsafePointer<Float>, pass: Pass) -> UnsafePointer<Float> {
     if let activation {
       activation.backward(sample, outputGradient: gradient, into: velocity.pointer)
     } else {
       velocity.pointer.update(from: gradient, count: points * width)
     }
-    return UnsafePointer(velocity.pointer)
+    guard collision.movesPositions(pass) else { return UnsafePointer(velocity.pointer) }
+    position.pointer.update(from: velocity.pointer, count: points * width)
+    collision.collideBackward(sample: sample, positionGradient: position.pointer, pass: pass)
+    return UnsafePointer(position.pointer)
   }
 
-  /// From the gradient of the positions to that of the output spectrum.
+  /// From the gradient of the move to that of the output spectrum.
   func moveBackward(_ sample: Int, pass: Pass) {
     let g = velocity.pointer
     if timeStep != 1 { rescale(g, by: timeStep, count: points * width) }
-    collision.collideBackward(sample: sample, velocityGradient: g, pass: pass)
+    let velocityGradient = carried?.gradient(sample, adding: g, place) ?? g
+    collision.collideBackward(sample: sample, velocityGradient: velocityGradient, pass: pass)
+    carried?.accelerationGradient(sample, timeStep: timeStep, into: g)
     spectral.analyzeGradient(sample, g)
   }
 

@@ -93,7 +93,7 @@ final class LiftedFourierBlock {
 
   /// Backward step 1: the pointwise branch, x = u·L: dW = Lᵀ·(uᵀ·g) and dL = (uᵀ·g)·Wᵀ.
   func beginBackward(_ sample: Int, gradient: UnsafePointer<Float>, pass: Pass) {
-    let g = block.positionGradient(sample, of: gradient)
+    let g = block.positionGradient(sample, of: gradient, pass: pass)
     multiply(
       Self.channels, width, points, Matrix(field(sample), rowStride: Self.stride).transposed,
       Matrix(g, rowStride: width), into: moments.pointer, rowStride: width)

@@ -6,6 +6,7 @@ public enum RandomDomain: UInt32, Sendable {
   case collision = 2
   case order = 3
   case dataSet = 4
+  case gas = 5
 }
 
 /// A family of random numbers, each a pure function of (seed, stream, domain, index) and of four counters.

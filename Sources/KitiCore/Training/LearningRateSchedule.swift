@@ -18,20 +18,13 @@ public struct LearningRateSchedule: Sendable, Equatable {
   }
 
   public init(_ configuration: OptimizerConfiguration, stepsPerEpoch: Int, epochs: Int) {
-    func steps(_ interval: Interval) -> Int {
-      switch interval {
-      case .epochs(let count): count * stepsPerEpoch
-      case .steps(let count): count
-      case .minutes: fatalError("a schedule counts steps or epochs: the configuration refuses times")
-      }
-    }
     base = configuration.learningRate
     totalSteps = stepsPerEpoch * epochs
-    warmupSteps = configuration.schedule.warmup.map(steps) ?? 0
+    warmupSteps = configuration.schedule.warmup?.steps(perEpoch: stepsPerEpoch) ?? 0
     shape =
       switch configuration.schedule.shape {
       case .constant: .constant
-      case .step(let every, let factor): .step(every: max(1, steps(every)), factor: factor)
+      case .step(let every, let factor): .step(every: max(1, every.steps(perEpoch: stepsPerEpoch)), factor: factor)
       case .cosine(let minimum): .cosine(minimum: minimum)
       }
   }
@@ -48,6 +41,17 @@ public struct LearningRateSchedule: Sendable, Equatable {
       let length = max(1, totalSteps - warmupSteps)
       let progress = min(1, Double(step - warmupSteps) / Double(length))
       return minimum + (base - minimum) * 0.5 * (1 + cos(.pi * progress))
+    }
+  }
+}
+
+extension Interval {
+  /// Optimizer steps of an interval that counts steps or epochs.
+  func steps(perEpoch stepsPerEpoch: Int) -> Int {
+    switch self {
+    case .epochs(let count): count * stepsPerEpoch
+    case .steps(let count): count
+    case .minutes: fatalError("a schedule counts steps or epochs: the configuration refuses times")
     }
   }
 }

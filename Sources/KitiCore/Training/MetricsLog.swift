@@ -4,6 +4,8 @@ import Foundation
 public struct MetricsLine: Sendable {
   private var fields: [(key: String, json: String)] = []
 
+  public init() {}
+
   public init(kind: String) { set("kind", kind) }
 
   public mutating func set(_ key: String, _ value: String) { fields.append((key, Self.quoted(value))) }
@@ -16,6 +18,10 @@ public struct MetricsLine: Sendable {
 
   public mutating func set(_ key: String, _ values: [String]) {
     fields.append((key, "[\(values.map(Self.quoted).joined(separator: ","))]"))
+  }
+
+  public mutating func set(_ key: String, _ lines: [MetricsLine]) {
+    fields.append((key, "[\(lines.map(\.json).joined(separator: ","))]"))
   }
 
   /// One line of JSON.
@@ -39,6 +45,20 @@ public struct MetricsLine: Sendable {
       }
     }
     return result + "\""
+  }
+}
+
+extension CollisionReport {
+  /// What a step's line says of one layer.
+  var line: MetricsLine {
+    var line = MetricsLine()
+    line.set("layer", layer)
+    line.set("rate", rate)
+    line.set("relativeSpeed", relativeSpeed)
+    if let freePath { line.set("freePath", freePath) }
+    if let momentumDrift { line.set("momentumDrift", momentumDrift) }
+    if let energyDrift { line.set("energyDrift", energyDrift) }
+    return line
   }
 }
 

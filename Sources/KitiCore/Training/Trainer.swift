@@ -29,6 +29,7 @@ public final class Trainer {
   private let work: TrainingStep
   private let consistency: ParameterConsistency
   private let schedule: LearningRateSchedule
+  private let collisions: CollisionControl
   private let resumePoint: ResumePoint?
   private var state: TrainingState
   private var metrics: MetricsLog?
@@ -90,6 +91,9 @@ public final class Trainer {
         globalBatch: globalBatch, bestMetric: nil, elapsedSeconds: 0)
       try communicator.broadcast(store.values.buffer, root: 0)
     }
+    collisions = CollisionControl(
+      model.collisions, configuration.model.collision, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs,
+      lengthFactors: state.collisionLengths)
     clock = RunClock(elapsed: state.elapsedSeconds)
     let optimizerBytes = work.optimizer.state.reduce(0) { $0 + $1.buffer.byteCount }
     description = RunDescription(
@@ -136,7 +140,7 @@ public final class Trainer {
   ) throws -> (evaluation: Bool, save: Bool, stop: Bool) {
     let start = MPI.wallTime
     work.averager.resetTimes()
-    for collision in work.model.collisions { collision.resetCounts() }
+    collisions.begin(step: state.step)
     let globalCount = plan.globalCount(step: state.stepInEpoch)
     var loss = 0.0
     var done = 0
@@ -167,7 +171,8 @@ public final class Trainer {
           + (state.samplesInEpoch == 0 ? description.trainingSamples : state.samplesInEpoch),
         loss: shared.loss / Double(globalCount), learningRate: learningRate, gradientNorm: gradientNorm,
         samplesPerSecond: Double(globalCount) / seconds, collisionRate: shared.collisionRate,
-        communicationShare: communicator.size > 1 ? work.averager.exposedSeconds / seconds : nil))
+        communicationShare: communicator.size > 1 ? work.averager.exposedSeconds / seconds : nil,
+        collisions: collisions.reports))
     return (
       evaluations.isDue(step: state.step) || shared.evaluation, saves.isDue(step: state.step) || shared.save, shared.stop
     )
@@ -183,18 +188,10 @@ public final class Trainer {
 
   /// What all ranks must know of a step, in one small allreduce: control flow follows it on all of them alike.
   private func share(loss: Double, stop: Bool, evaluation: Bool, save: Bool) throws -> Shared {
-    let collisions = work.model.collisions
-    let accepted = collisions.reduce(0) { $0 + $1.acceptedPairs }
-    let candidates = collisions.reduce(0) { $0 + $1.candidatePairs }
-    var sums: InlineArray<6, Double> = [
-      loss, Double(accepted), Double(candidates), stop ? 1 : 0, evaluation ? 1 : 0, save ? 1 : 0,
-    ]
-    try withUnsafeMutableBytes(of: &sums) { bytes in
-      try communicator.allreduce(inPlace: bytes.bindMemory(to: Double.self), .sum)
-    }
+    let sums = try collisions.share(
+      [loss, stop ? 1 : 0, evaluation ? 1 : 0, save ? 1 : 0], over: communicator)
     return Shared(
-      loss: sums[0], collisionRate: sums[2] > 0 ? sums[1] / sums[2] : nil, stop: sums[3] > 0, evaluation: sums[4] > 0,
-      save: sums[5] > 0)
+      loss: sums[0], collisionRate: collisions.rate, stop: sums[1] > 0, evaluation: sums[2] > 0, save: sums[3] > 0)
   }
 
   private func advance(by samples: Int) {
@@ -256,6 +253,7 @@ public final class Trainer {
     line.set("gradientNorm", report.gradientNorm)
     line.set("samplesPerSecond", (report.samplesPerSecond * 10).rounded() / 10)
     if let rate = report.collisionRate { line.set("collisionRate", rate) }
+    if !report.collisions.isEmpty { line.set("collisions", report.collisions.map(\.line)) }
     if let share = report.communicationShare { line.set("communicationShare", (share * 1e4).rounded() / 1e4) }
     try metrics?.write(line)
     observer?.stepEnds(report)
@@ -285,6 +283,7 @@ public final class Trainer {
     let start = MPI.wallTime
     try consistency.check(step: state.step)
     state.elapsedSeconds = clock.elapsed
+    state.collisionLengths = collisions.state
     let path = checkpoints.path(step: state.step)
     try Checkpoint.write(
       to: path, store: work.store, optimizerState: work.optimizer.state, state: state,

@@ -46,6 +46,8 @@ public struct StepReport: Sendable {
   public var collisionRate: Double?
   /// Share of the step in which this rank waited for others; nil with one rank.
   public var communicationShare: Double?
+  /// Of each layer with collisions.
+  public var collisions: [CollisionReport] = []
 }
 
 /// Metrics over the whole test split.

@@ -16,9 +16,10 @@ struct FNO1DBench: ParsableCommand {
 
   func run() throws {
     let world = try Launch.world()
-    let subject = try StepBench(scheme: options.scheme, batch: options.batch, communicator: world)
+    let subject = try StepBench(collision: CollisionOptions(scheme: options.scheme), batch: options.batch, communicator: world)
     let plain =
-      options.scheme == .none ? nil : try StepBench(scheme: .none, batch: options.batch, communicator: world)
+      options.scheme == .none ? nil : try StepBench(
+        collision: CollisionOptions(scheme: .none), batch: options.batch, communicator: world)
     for bench in [subject, plain].compactMap({ $0 }) { try bench.run(steps: 4) }
     // Turns of a few steps: the machine's speed drifts less within a pair than over the whole measurement.
     let turn = min(options.steps, 5)
@@ -50,23 +51,10 @@ struct FNO1DBench: ParsableCommand {
     line.set("peakMiB", peakMemory())
     print(options.json ? line.json : line.table)
   }
-
-  private func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    let middle = sorted.count / 2
-    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-  }
-
-  /// The largest resident memory of this process so far, MiB.
-  private func peakMemory() -> Double {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return (Double(usage.ru_maxrss) / 1024 * 10).rounded() / 10
-  }
 }
 
 /// A model with its optimizer on random data, as the trainer would run it.
-private final class StepBench {
+final class StepBench {
   private let work: TrainingStep
   private let communicator: Communicator
   private let batch: Int
@@ -77,12 +65,12 @@ private final class StepBench {
   private var seconds = 0.0
   private var waited = 0.0
 
-  init(scheme: CollisionOptions.Scheme, batch: Int, communicator: Communicator) throws {
+  init(collision: CollisionOptions, batch: Int, communicator: Communicator) throws {
     self.communicator = communicator
     self.batch = batch
     let shape = FNO1D.Shape(points: 1_024)
     let model = try FNO1D(
-      shape: shape, collision: CollisionOptions(scheme: scheme), divide: 4, capacity: batch)
+      shape: shape, collision: collision, divide: 4, capacity: batch)
     let store = ParameterStore(model.parameters, seed: 1)
     work = TrainingStep(
       model: model, store: store, optimizer: Adam(count: store.count, weightDecay: 1e-4),

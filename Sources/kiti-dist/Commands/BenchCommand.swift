@@ -4,7 +4,7 @@ import KitiCore
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure training steps on random data.",
-    subcommands: [FNO1DBench.self])
+    subcommands: [FNO1DBench.self, CollisionBench.self])
 }
 
 /// What every benchmark of a model takes.
@@ -15,7 +15,7 @@ struct BenchOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Steps to measure, after a warm-up.", valueName: "n"))
   var steps = 40
 
-  @Option(help: "Collisions: none or ntc.")
+  @Option(help: "Collisions: none, ntc or dense.")
   var scheme = CollisionOptions.Scheme.none
 
   @Option(help: ArgumentHelp("Threads of a rank; this version has one, start more ranks instead.", valueName: "t"))

@@ -68,4 +68,43 @@ final class CollisionDirectionTests: XCTestCase {
     // e·e' of independent directions has mean 0 and variance 1/d.
     XCTAssertEqual(sum / count, 0, accuracy: Statistics.standardErrors / (3 * count).squareRoot())
   }
+
+  /// Many pairs of many coordinates share normal vectors: each direction is uniform all the same, and no two are correlated.
+  func testDirectionsOfManyPairsOfADenseSample() throws {
+    for d in [64, 75, 256] {
+      let particles = try Particles(places: 24, channels: d, divide: 1)
+      let options = CollisionOptions(scheme: .dense, acceptance: .constant, coefficient: 1)
+      let rig = CollisionRig(particles, options)
+      var numbers = TestNumbers(52)
+      let (x, v) = (numbers.normals(24 * d), numbers.normals(24 * d))
+      let k = Double(d)
+      var sums = [Double](repeating: 0, count: d)
+      var (n, squares, neighbours, follows) = (0.0, [Double](repeating: 0, count: d), 0.0, 0.0)
+      for step in 0..<60 {
+        let pass = Pass(isTraining: true, seed: 12, step: UInt64(step))
+        _ = rig.collide(x, v, pass: pass)
+        let e = rig.residual.pairs(sample: 0, pass: pass).map(\.direction)
+        XCTAssertEqual(e.count, 276)
+        for direction in e {
+          XCTAssertEqual(dot(direction, direction), 1, accuracy: 1e-5)
+          for a in 0..<d {
+            sums[a] += direction[a]
+            squares[a] += direction[a] * direction[a]
+          }
+          neighbours += zip(direction, direction.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 }
+          n += 1
+        }
+        follows += zip(e, e.dropFirst()).reduce(0) { $0 + dot($1.0, $1.1) }
+      }
+      for a in 0..<d {
+        XCTAssertEqual(sums[a] / n, 0, accuracy: Statistics.standardErrors / (k * n).squareRoot(), "mean of \(a)")
+        // The 32 · d magnitudes of a step are shared by its pairs, so that fewer of them are independent.
+        let independent = min(n, 60 * 32)
+        XCTAssertEqual(
+          k * squares[a] / n, 1, accuracy: Statistics.standardErrors * (2 / independent).squareRoot(), "variance of \(a)")
+      }
+      XCTAssertEqual(neighbours / n, 0, accuracy: Statistics.standardErrors / (k * n).squareRoot())
+      XCTAssertEqual(follows / n, 0, accuracy: Statistics.standardErrors / (k * n).squareRoot())
+    }
+  }
 }

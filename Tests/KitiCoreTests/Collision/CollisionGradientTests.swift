@@ -49,7 +49,7 @@ final class CollisionGradientTests: XCTestCase {
       let order = Array(0..<particles.count).shuffled(using: &numbers)
       let pairs = (0..<particles.count / 2).map { (first: order[2 * $0], second: order[2 * $0 + 1]) }
       let normals = pairs.map { _ in numbers.normals(particles.dimensions, scale: 3) }
-      rig.residual.collide(sample: 0, pairs: pairs, normals: normals, velocity: v.pointer)
+      rig.residual.collide(sample: 0, pairs: pairs, normals: normals, position: v.pointer, velocity: v.pointer)
       let collisions = zip(pairs, normals).map { pair, normal in
         let length = dot(normal.doubles, normal.doubles).squareRoot()
         return Collision(first: pair.first, second: pair.second, direction: normal.map { Double($0) / length })
@@ -72,7 +72,8 @@ final class CollisionGradientTests: XCTestCase {
       }
       let before = v.values
       rig.residual.collide(
-        sample: 0, pairs: [(0, 1)], normals: [numbers.normals(particles.dimensions)], velocity: v.pointer)
+        sample: 0, pairs: [(0, 1)], normals: [numbers.normals(particles.dimensions)], position: v.pointer,
+        velocity: v.pointer)
       XCTAssertEqual(v.values, before, particles.name)
       let g = numbers.normals(particles.features)
       let gradient = rig.backward(g)

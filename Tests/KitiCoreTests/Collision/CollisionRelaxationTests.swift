@@ -26,12 +26,12 @@ final class CollisionRelaxationTests: XCTestCase {
   /// Lets particles collide two by two, each pair a sample of its own: its relative speed is then the largest of the
   /// sample, and the coefficient is its probability. The caller mixes the particles.
   private func collideTwoByTwo(_ v: inout [Float], _ rig: CollisionRig, step: Int) {
-    let x = [Float](repeating: 0, count: rig.particles.features)
+    let x = GuardedArray(count: rig.particles.features, repeating: 0)
     v.withUnsafeMutableBufferPointer { v in
       for pair in 0..<v.count / rig.particles.features {
         let pass = Pass(isTraining: true, seed: 10, step: UInt64(step), firstSample: pair)
         rig.residual.collide(
-          sample: 0, position: x, velocity: v.baseAddress! + pair * rig.particles.features, pass: pass)
+          sample: 0, position: x.pointer, velocity: v.baseAddress! + pair * rig.particles.features, pass: pass)
       }
     }
   }
@@ -81,11 +81,11 @@ final class CollisionRelaxationTests: XCTestCase {
     let rig = CollisionRig(try Particles(places: count, channels: d, divide: 1), .eager)
     let start = velocities(count, d, seed: 64)
     var v = start
-    let x = [Float](repeating: 0, count: count * d)
+    let x = GuardedArray(count: count * d, repeating: 0)
     for step in 0..<150 {
       v.withUnsafeMutableBufferPointer {
         rig.residual.collide(
-          sample: 0, position: x, velocity: $0.baseAddress!, pass: Pass(isTraining: true, seed: 11, step: UInt64(step)))
+          sample: 0, position: x.pointer, velocity: $0.baseAddress!, pass: Pass(isTraining: true, seed: 11, step: UInt64(step)))
       }
     }
     func energy(_ v: [Float]) -> Double { v.reduce(0) { $0 + Double($1) * Double($1) } }

@@ -14,6 +14,9 @@ final class CollisionRig {
       layout: particles.layout, options: options, layerIndex: layerIndex, capacity: batch)
   }
 
+  /// Positions of the batch that collided last, after the collision.
+  private(set) var positions: [Float] = []
+
   /// Velocities of the whole batch after the collision of all its samples.
   func collide(_ x: [Float], _ v: [Float], pass: Pass = Pass(isTraining: true, seed: 1)) -> [Float] {
     let (position, velocity) = (GuardedArray(x), GuardedArray(v))
@@ -23,6 +26,7 @@ final class CollisionRig {
         velocity: velocity.pointer + sample * particles.features, pass: pass)
     }
     XCTAssertTrue(velocity.guardsHold && position.guardsHold, "\(particles.name): wrote outside")
+    positions = position.values
     return velocity.values
   }
 
@@ -31,6 +35,16 @@ final class CollisionRig {
     for sample in 0..<batch {
       residual.collideBackward(
         sample: sample, velocityGradient: gradient.pointer + sample * particles.features, pass: pass)
+    }
+    XCTAssertTrue(gradient.guardsHold, "\(particles.name): wrote outside")
+    return gradient.values
+  }
+
+  func midpointBackward(_ g: [Float], pass: Pass = Pass(isTraining: true, seed: 1)) -> [Float] {
+    let gradient = GuardedArray(g)
+    for sample in 0..<batch {
+      residual.collideBackward(
+        sample: sample, positionGradient: gradient.pointer + sample * particles.features, pass: pass)
     }
     XCTAssertTrue(gradient.guardsHold, "\(particles.name): wrote outside")
     return gradient.values

@@ -99,8 +99,8 @@ final class ConfigurationErrorTests: XCTestCase {
       ("optimizer.schedule.factor=0", "a number above 0, at most 1"),
       ("optimizer.schedule.every=0", #"a number of epochs, "10 epochs", "500 steps""#),
       ("optimizer.schedule.every=2 fortnights", #"a number of epochs, "10 epochs", "500 steps""#),
-      ("model.collision.coefficient=1.01", "a number from 0 to 1"),
-      ("model.collision.coefficient=-0.1", "a number from 0 to 1"),
+      ("model.collision.coefficient=1.01", "a number from 0 to 1, or a section with kind, from, to, over"),
+      ("model.collision.coefficient=-0.1", "a number from 0 to 1, or a section with kind, from, to, over"),
       ("model.collision.timeStep=.inf", "a finite number"), ("model.collision.timeStep=-.inf", "a finite number"),
       ("model.collision.divide=0", "a whole number from 1 to 2147483647"),
       ("model.collision.lengthScale=0", "rms, unit, a number above 0"),
@@ -116,6 +116,29 @@ final class ConfigurationErrorTests: XCTestCase {
       XCTAssertEqual(
         message(spread, overrides: [override]), "--set \(override): '\(parts[0])' is \(parts[1]). Valid: \(valid).")
     }
+  }
+
+  func testCollisionsThatCannotBeAreRefused() {
+    XCTAssertEqual(
+      message(spread("coefficient: 0.25", "coefficient: {kind: linear, to: 0.5, over: 3 minutes}")),
+      "run.yaml, line 11: 'model.collision.coefficient.over' is 3 minutes. This cannot depend on the clock. "
+        + #"Valid: a number of epochs, "10 epochs", "500 steps"; null for none."#)
+    XCTAssertEqual(
+      message(spread("coefficient: 0.25", "coefficient: {kind: constant, to: 0.5, from: 1}")),
+      "run.yaml, line 11: 'model.collision.coefficient.from' belongs to kind linear and cosine, "
+        + "but 'model.collision.coefficient.kind' is constant. Remove the key or change the kind. Valid keys here: kind, to.")
+    XCTAssertEqual(
+      message(spread("coefficient: 0.25", "coefficient: 0.25\n    targetRate: 0.3")),
+      "run.yaml, line 12: 'model.collision.targetRate' is 0.3, but no pair collides with more than the coefficient, 0.25. "
+        + "Raise the coefficient or lower the rate.")
+    XCTAssertEqual(
+      message(spread("coefficient: 0.25", "targetRate: 0.3\n    acceptance: constant")),
+      "run.yaml, line 11: 'model.collision.targetRate' is 0.3, but with constant acceptance the rate is the coefficient. "
+        + "Set the coefficient instead, or make the acceptance kinetic.")
+    XCTAssertEqual(
+      message(spread("coefficient: 0.25", "particleWidth: 8")),
+      "run.yaml, line 11: 'model.collision.particleWidth' is 8, but fno1d has fields, not tokens. "
+        + "Cut their places into particles with 'divide'.")
   }
 
   func testAScheduleCannotDependOnTheClock() {
@@ -177,7 +200,7 @@ final class ConfigurationErrorTests: XCTestCase {
     for (override, valid) in [
       ("parallel.compression=fp16", "none"), ("parallel.shardOptimizer=true", "false"),
       ("parallel.reduction=ordered", "fast"), ("training.syncBatchNorm=true", "false"),
-      ("model.collision.scheme=dense", "none, ntc"), ("data.kind=darcy", "burgers"), ("model.kind=resnet", "fno1d"),
+      ("data.kind=darcy", "burgers"), ("model.kind=resnet", "fno1d"),
     ] {
       let parts = override.split(separator: "=")
       XCTAssertEqual(

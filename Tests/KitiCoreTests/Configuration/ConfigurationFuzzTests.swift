@@ -105,9 +105,15 @@ extension Configuration {
           width: count(), modes: count(), blocks: count(), projection: count(),
           activation: .allCases.randomElement(using: &random)!,
           collision: .init(
-            scheme: .allCases.randomElement(using: &random)!, coefficient: unit(),
+            scheme: .allCases.randomElement(using: &random)!, decision: .allCases.randomElement(using: &random)!,
+            weights: .allCases.randomElement(using: &random)!,
+            coefficient: [
+              .constant(unit()), .changing(.linear, from: unit(), to: unit(), over: nil),
+              .changing(.cosine, from: unit(), to: 1, over: schedule()),
+            ].randomElement(using: &random)!,
             lengthScale: [.rms, .unit, .value(positive())].randomElement(using: &random)!, divide: count(),
-            timeStep: -positive(), streams: .allCases.randomElement(using: &random)!))),
+            timeStep: -positive(),
+            midpoint: .random(using: &random), carry: .random(using: &random), streams: .allCases.randomElement(using: &random)!))),
       optimizer: .init(
         rule: [.adam(adam), .adamw(adam), .sgd(.init(momentum: 0.5 + unit() / 2, nesterov: true)), .sgd(.init())]
           .randomElement(using: &random)!,

@@ -21,10 +21,17 @@ final class ConfigurationTextTests: XCTestCase {
         activation: gelu
         collision:
           scheme: none
+          acceptance: kinetic
+          decision: bernoulli
+          weights: pair
           coefficient: 0.5
           lengthScale: rms
+          targetRate: null
           divide: 4
+          particleWidth: null
           timeStep: 1.0
+          midpoint: false
+          carry: false
           streams: rank
       optimizer:
         kind: adam

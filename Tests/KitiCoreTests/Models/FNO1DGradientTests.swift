@@ -12,8 +12,8 @@ final class FNO1DGradientTests: XCTestCase {
     let prediction = rig.forward(batch: batch, pass: pass)
     let isActive = options.scheme != .none
     let particles = isActive ? try Particles(places: shape.points, channels: shape.width, divide: divide) : nil
-    let network = ReferenceNetwork(rig.model, particles: particles, timeStep: options.timeStep)
-    let collisions = (0..<batch).map { sample in rig.model.collisions.map { $0.pairs(sample: sample) } }
+    let network = ReferenceNetwork(rig.model, particles: particles, options: options)
+    let collisions = (0..<batch).map { sample in rig.model.collisions.map { $0.pairs(sample: sample, pass: pass) } }
     if isActive { XCTAssertGreaterThan(collisions.joined().joined().count, 0, "\(name): nothing collides") }
     let points = shape.points
     let (fields, targets) = (rig.input.values.doubles, rig.target.values.doubles)
@@ -77,5 +77,29 @@ final class FNO1DGradientTests: XCTestCase {
     options.timeStep = 0.375
     try check(small, options, "time step 0.375")
     try check(small, CollisionOptions(scheme: .none, timeStep: 1.5), "time step 1.5 without collisions")
+  }
+
+  func testDenseCollisions() throws {
+    for weights in CollisionOptions.Weights.allCases {
+      try check(
+        small, CollisionOptions(scheme: .dense, weights: weights, coefficient: 0.3, lengthScale: .value(.infinity)),
+        divide: 2, "dense, \(weights)")
+    }
+  }
+
+  func testMidpointAndCarriedVelocities() throws {
+    for scheme in CollisionOptions.Scheme.allCases {
+      for (midpoint, carry, timeStep) in [(true, false, 1.0), (false, true, 1), (true, true, 0.75)] {
+        try check(
+          small,
+          CollisionOptions(
+            scheme: scheme, coefficient: scheme == .dense ? 0.3 : 1, lengthScale: .value(.infinity), timeStep: timeStep,
+            midpoint: midpoint, carry: carry),
+          "\(scheme), midpoint \(midpoint), carry \(carry)")
+      }
+    }
+    try check(
+      .init(points: 12, width: 5, modes: 4, blocks: 1, projection: 6),
+      CollisionOptions(coefficient: 1, midpoint: true, carry: true), "one block")
   }
 }

@@ -4,14 +4,14 @@ import KitiCore
 struct ReferenceNetwork {
   let shape: FNO1D.Shape
   let particles: Particles?
-  let timeStep: Double
+  let options: CollisionOptions
   /// Names in forward order.
   let paths: [String]
 
-  init(_ model: FNO1D, particles: Particles? = nil, timeStep: Double = 1) {
+  init(_ model: FNO1D, particles: Particles? = nil, options: CollisionOptions = .init()) {
     shape = model.shape
     self.particles = particles
-    self.timeStep = timeStep
+    self.options = options
     paths = model.parameters.map(\.path)
   }
 
@@ -27,13 +27,22 @@ struct ReferenceNetwork {
     }
     let lifted = field.enumerated().flatMap { [$0.element, Double($0.offset) / Double(shape.points)] }
     var state = affine("lift", lifted, 2, width)
+    var carried = [Double](repeating: 0, count: shape.points * width)
     for block in 0..<shape.blocks {
-      let positions = affine("blocks/\(block)/pointwise", state, width, width)
+      var positions = affine("blocks/\(block)/pointwise", state, width, width)
       var velocities = Reference.spectral(
         state, points: shape.points, inputs: width, outputs: width, modes: shape.modes,
         weight: parameters[paths.firstIndex(of: "blocks/\(block)/spectral/weight")!])
-      if let particles { velocities = Reference.collided(velocities, particles, collisions[block]) }
-      state = zip(positions, velocities).map { $0 + timeStep * $1 }
+      if options.carry { velocities = zip(carried, velocities).map { $0 + options.timeStep * $1 } }
+      if let particles {
+        // A matching is a dense collision with single partners.
+        let pairs = collisions[block]
+        let weights = Reference.weights(pairs, particles.count, options.weights)
+        velocities = Reference.exchanged(velocities, particles, pairs, weights)
+        if options.midpoint { positions = Reference.exchanged(positions, particles, pairs, weights, turns: false) }
+      }
+      carried = velocities
+      state = zip(positions, velocities).map { $0 + options.timeStep * $1 }
       if block + 1 < shape.blocks { state = Reference.activation(shape.activation, state) }
     }
     let hidden = Reference.activation(shape.activation, affine("projection/0", state, width, shape.projection))

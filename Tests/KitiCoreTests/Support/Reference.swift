@@ -169,8 +169,8 @@ struct Particles {
 }
 
 extension CollisionResidual {
-  func pairs(sample: Int) -> [Collision] {
-    collisions(sample: sample).map {
+  func pairs(sample: Int, pass: Pass = Pass(isTraining: true, seed: 1)) -> [Collision] {
+    collisions(sample: sample, pass: pass).map {
       Collision(first: $0.first, second: $0.second, direction: $0.direction.map(Double.init))
     }
   }

@@ -4,35 +4,58 @@
 /// collisions differ in one key.
 public struct CollisionConfiguration: Sendable, Equatable {
   public typealias Scheme = CollisionOptions.Scheme
+  public typealias Acceptance = CollisionOptions.Acceptance
+  public typealias Decision = CollisionOptions.Decision
+  public typealias Weights = CollisionOptions.Weights
   public typealias LengthScale = CollisionOptions.LengthScale
   public typealias Streams = CollisionOptions.Streams
 
   public var scheme: Scheme
+  public var acceptance: Acceptance
+  public var decision: Decision
+  public var weights: Weights
   /// The largest chance of a collision, from 0 to 1.
-  public var coefficient: Double
+  public var coefficient: CoefficientConfiguration
   public var lengthScale: LengthScale
+  /// The share of candidate pairs that is to collide; the length scale follows it. Nil lets the length scale be.
+  public var targetRate: Double?
   /// How many places a particle gathers; must divide the places of a sample.
   public var divide: Int
+  /// How many features of a token a particle takes, in models of tokens.
+  public var particleWidth: Int?
   /// The time a particle moves with its velocity in one block.
   public var timeStep: Double
+  public var midpoint: Bool
+  public var carry: Bool
   public var streams: Streams
 
   public init(
-    scheme: Scheme = .ntc, coefficient: Double = 0.5, lengthScale: LengthScale = .rms, divide: Int = 4,
-    timeStep: Double = 1, streams: Streams = .rank
+    scheme: Scheme = .ntc, acceptance: Acceptance = .kinetic, decision: Decision = .bernoulli, weights: Weights = .pair,
+    coefficient: CoefficientConfiguration = 0.5, lengthScale: LengthScale = .rms, targetRate: Double? = nil,
+    divide: Int = 4, particleWidth: Int? = nil, timeStep: Double = 1, midpoint: Bool = false, carry: Bool = false,
+    streams: Streams = .rank
   ) {
     self.scheme = scheme
+    self.acceptance = acceptance
+    self.decision = decision
+    self.weights = weights
     self.coefficient = coefficient
     self.lengthScale = lengthScale
+    self.targetRate = targetRate
     self.divide = divide
+    self.particleWidth = particleWidth
     self.timeStep = timeStep
+    self.midpoint = midpoint
+    self.carry = carry
     self.streams = streams
   }
 
-  /// What the collision residual is given; `divide` shapes its particles.
+  /// What the collision residual is given; `divide` and `particleWidth` shape its particles, `CollisionControl` changes its
+  /// coefficient and length from step to step.
   public var options: CollisionOptions {
     CollisionOptions(
-      scheme: scheme, coefficient: coefficient, lengthScale: lengthScale, timeStep: timeStep, streams: streams)
+      scheme: scheme, acceptance: acceptance, decision: decision, weights: weights, coefficient: coefficient.largest,
+      lengthScale: lengthScale, timeStep: timeStep, midpoint: midpoint, carry: carry, streams: streams)
   }
 }
 
@@ -40,20 +63,44 @@ extension CollisionConfiguration {
   /// A section that is left out or empty means no collisions; one with any key in it means `ntc`, unless it
   /// names another scheme.
   package init(_ section: ConfigurationSection) throws {
-    try section.accept(["scheme", "coefficient", "lengthScale", "divide", "timeStep", "streams"])
+    try section.accept([
+      "scheme", "acceptance", "decision", "weights", "coefficient", "lengthScale", "targetRate", "divide",
+      "particleWidth", "timeStep", "midpoint", "carry", "streams",
+    ])
     let standard = CollisionConfiguration(scheme: section.isEmpty ? .none : .ntc)
     scheme = try section.value("scheme", .choice, default: standard.scheme)
-    coefficient = try section.value("coefficient", .number(.zeroToOne), default: standard.coefficient)
+    acceptance = try section.value("acceptance", .choice, default: standard.acceptance)
+    decision = try section.value("decision", .choice, default: standard.decision)
+    weights = try section.value("weights", .choice, default: standard.weights)
+    coefficient = try CoefficientConfiguration.decode(section, "coefficient", default: standard.coefficient)
     lengthScale = try section.value("lengthScale", .lengthScale, default: standard.lengthScale)
+    targetRate = try section.optional("targetRate", .number(.aboveZeroToOne))
     divide = try section.value("divide", .count, default: standard.divide)
+    particleWidth = try section.optional("particleWidth", .count)
     timeStep = try section.value("timeStep", .number(.finite), default: standard.timeStep)
+    midpoint = try section.value("midpoint", .boolean(), default: standard.midpoint)
+    carry = try section.value("carry", .boolean(), default: standard.carry)
     streams = try section.value("streams", .choice, default: standard.streams)
+    guard let targetRate, scheme != .none else { return }
+    if acceptance == .constant {
+      throw section.impossible(
+        "targetRate", "is \(targetRate), but with constant acceptance the rate is the coefficient",
+        remedy: "Set the coefficient instead, or make the acceptance kinetic.")
+    }
+    if decision == .bernoulli, targetRate > coefficient.largest {
+      throw section.impossible(
+        "targetRate", "is \(targetRate), but no pair collides with more than the coefficient, \(coefficient.largest)",
+        remedy: "Raise the coefficient or lower the rate.")
+    }
   }
 
   package var node: ConfigurationNode {
     .section([
-      "scheme": .text(scheme.rawValue), "coefficient": .number(coefficient), "lengthScale": lengthScale.node,
-      "divide": .integer(divide), "timeStep": .number(timeStep), "streams": .text(streams.rawValue),
+      "scheme": .text(scheme.rawValue), "acceptance": .text(acceptance.rawValue), "decision": .text(decision.rawValue),
+      "weights": .text(weights.rawValue), "coefficient": coefficient.node, "lengthScale": lengthScale.node,
+      "targetRate": targetRate.map { .number($0) } ?? .null, "divide": .integer(divide),
+      "particleWidth": particleWidth.map { .integer($0) } ?? .null, "timeStep": .number(timeStep),
+      "midpoint": .boolean(midpoint), "carry": .boolean(carry), "streams": .text(streams.rawValue),
     ])
   }
 }

@@ -36,7 +36,13 @@ extension FNO1DConfiguration {
     blocks = try section.value("blocks", .count, default: standard.blocks)
     projection = try section.value("projection", .count, default: standard.projection)
     activation = try section.value("activation", .choice, default: standard.activation)
-    collision = try CollisionConfiguration(section.section("collision"))
+    let collisions = try section.section("collision")
+    collision = try CollisionConfiguration(collisions)
+    if let width = collision.particleWidth {
+      throw collisions.impossible(
+        "particleWidth", "is \(width), but fno1d has fields, not tokens",
+        remedy: "Cut their places into particles with 'divide'.")
+    }
   }
 
   package var entries: [(String, ConfigurationNode)] {

@@ -2,6 +2,13 @@
 public enum ModelConfiguration: Sendable, Equatable {
   /// A Fourier neural operator in one dimension.
   case fno1d(FNO1DConfiguration)
+
+  /// The collisions in its residual blocks.
+  public var collision: CollisionConfiguration {
+    switch self {
+    case .fno1d(let values): values.collision
+    }
+  }
 }
 
 /// One kind of model: its values, how they are decoded, and how they are written.
