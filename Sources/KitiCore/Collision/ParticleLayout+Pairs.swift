@@ -20,7 +20,9 @@ extension ParticleLayout {
   ) -> (position: Float, velocity: Float) {
     let (first, second) = (i &* particleStride, j &* particleStride)
     var r = Vector(repeating: 0)
-    var s = Vector(repeating: 0)
+    var s = r
+    var evenR = r
+    var evenS = r
     var rTail: Float = 0
     var sTail: Float = 0
     for piece in 0..<pieces {
@@ -28,6 +30,18 @@ extension ParticleLayout {
       let (xi, xj) = (position + (first &+ offset), position + (second &+ offset))
       let (vi, vj) = (velocity + (first &+ offset), velocity + (second &+ offset))
       var c = 0
+      // Two sums of each: one would wait for its own last addition.
+      while c &+ 2 &* width <= pieceLength {
+        let dx = load(xi + c) - load(xj + c)
+        let dv = load(vi + c) - load(vj + c)
+        let dx2 = load(xi + c + width) - load(xj + c + width)
+        let dv2 = load(vi + c + width) - load(vj + c + width)
+        evenR.addProduct(dx, dx)
+        evenS.addProduct(dv, dv)
+        r.addProduct(dx2, dx2)
+        s.addProduct(dv2, dv2)
+        c &+= 2 &* width
+      }
       while c &+ width <= pieceLength {
         let dx = load(xi + c) - load(xj + c)
         let dv = load(vi + c) - load(vj + c)
@@ -41,8 +55,8 @@ extension ParticleLayout {
         c &+= 1
       }
     }
-    let speed = s.sum() + sTail
-    return (r.sum() + rTail, speed < 1e-30 ? 0 : speed)
+    let speed = (s + evenS).sum() + sTail
+    return ((r + evenR).sum() + rTail, speed < 1e-30 ? 0 : speed)
   }
 
   /// |a_i − a_j|² of the values of a sample.

@@ -74,7 +74,7 @@ final class StepBench {
     let store = ParameterStore(model.parameters, seed: 1)
     work = TrainingStep(
       model: model, store: store, optimizer: Adam(count: store.count, weightDecay: 1e-4),
-      averager: GradientAverager(store: store, communicator: communicator, bucketMiB: 4))
+      averager: GradientAverager(store: store, communicator: communicator, bucketMiB: 0.5))
     inputs = AlignedBuffer(count: batch * shape.points)
     targets = AlignedBuffer(count: batch * shape.points)
     indices = AlignedBuffer(count: batch)

@@ -51,7 +51,7 @@ final class ConfigurationTextTests: XCTestCase {
         evaluateEvery: 1 epoch
         syncBatchNorm: false
       parallel:
-        bucketMiB: 4.0
+        bucketMiB: 0.5
         compression: none
         shardOptimizer: false
         reduction: fast
