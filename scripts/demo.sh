@@ -19,11 +19,15 @@ if ! "$program" data inspect "$data" >/dev/null 2>&1; then
     --output "$data" --overwrite
 fi
 
+# mpirun hides the terminal from its ranks.
+progress=lines
+[ ! -t 2 ] || progress=live
+
 runs=$(mktemp -d runs-demo-XXXXXX -p "$(mkdir -p runs && cd runs && pwd)")
 for kind in kiti plain; do
   say "training, $kind"
   mpirun -np 2 "$program" train "experiments/burgers-fno-$kind.yaml" --set training.epochs="$epochs" \
-    --set data.path="$data" --output "$runs/$kind"
+    --set data.path="$data" --progress "$progress" --output "$runs/$kind"
 done
 
 say "test errors after $epochs epochs"

@@ -30,6 +30,9 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Stop after this many steps of the run, with a checkpoint.", valueName: "n"))
   var maxSteps: Int?
 
+  @Option(help: "How the run is shown: live (a line that is rewritten), lines (one an evaluation), or auto; under mpirun auto means lines.")
+  var progress = ProgressStyle.auto
+
   @Flag(help: "Print the resolved configuration, the model, memory and bytes sent per step; start nothing.")
   var dryRun = false
 
@@ -68,7 +71,7 @@ struct TrainCommand: ParsableCommand {
     StopSignals.install()
     let trainer = try Trainer(
       configuration: configuration, folder: folder, resume: isResuming, communicator: world,
-      observer: world.rank == 0 ? TrainingDisplay() : nil)
+      observer: world.rank == 0 ? TrainingDisplay(progress) : nil)
     if dryRun {
       if world.rank == 0 { RunSummary.print(trainer) }
       return

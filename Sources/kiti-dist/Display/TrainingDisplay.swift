@@ -1,13 +1,27 @@
+import ArgumentParser
 import Foundation
 import KitiCore
 
-/// Shows a run as it goes on: one line that is rewritten on a terminal, one line an evaluation elsewhere.
+/// How a run is shown as it goes on.
+enum ProgressStyle: String, CaseIterable, ExpressibleByArgument {
+  /// `live` on a terminal, else `lines`. Under mpirun a rank never sees the terminal: ask for `live` there.
+  case auto
+  /// One line that is rewritten, and one for each evaluation.
+  case live
+  /// One line for each evaluation.
+  case lines
+}
+
 final class TrainingDisplay: TrainingObserver {
-  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private let isLive: Bool
   private var lastDrawn = 0.0
   private var firstStep = 0
   private var started = Date()
   private var lastStep: StepReport?
+
+  init(_ style: ProgressStyle) {
+    isLive = style == .live || style == .auto && isatty(STDERR_FILENO) == 1
+  }
 
   func runBegins(_ run: RunDescription) {
     started = Date()
@@ -21,7 +35,7 @@ final class TrainingDisplay: TrainingObserver {
 
   func stepEnds(_ report: StepReport) {
     lastStep = report
-    guard isTerminal else { return }
+    guard isLive else { return }
     let now = Date().timeIntervalSinceReferenceDate
     guard now - lastDrawn > 0.1 || report.step == report.totalSteps else { return }
     lastDrawn = now
@@ -48,7 +62,7 @@ final class TrainingDisplay: TrainingObserver {
   }
 
   private func clear() {
-    if isTerminal { Report.write("\r\u{1B}[K") }
+    if isLive { Report.write("\r\u{1B}[K") }
   }
 
   private func line(_ report: StepReport) -> String {
