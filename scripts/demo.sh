@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The main job, end to end: makes a data set of Burgers' equation, trains a Fourier neural operator with and without
 # collision residuals on two ranks, and compares their test errors. Takes about two minutes after the build.
-#   demo.sh [EPOCHS]      epochs of each of the two runs, 30 unless told
+#   demo.sh [EPOCHS]      epochs of each of the two runs, 60 unless told
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 require_swift
 install_packages "${build_packages[@]}"
-epochs=${1:-30}
+epochs=${1:-60}
 
 say "building"
 swift build -c release --product kiti-dist
