@@ -27,7 +27,6 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
@@ -42,7 +41,6 @@ let package = Package(
       name: "KitiCore",
       dependencies: [
         "KitiMPI", "KitiHDF5", "CFFTW", "CXXHash", "Yams",
-        .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: processor),
     .executableTarget(

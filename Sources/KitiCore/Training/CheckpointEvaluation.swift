@@ -18,7 +18,7 @@ public struct CheckpointEvaluation: Sendable {
     checkpoint: String, overrides: [String], batch: Int, communicator: Communicator
   ) throws -> CheckpointEvaluation {
     var path = checkpoint
-    try communicator.onFirstRank { path = try CheckpointFolder.resolve(checkpoint) }
+    try communicator.onFirstRank { path = try CheckpointFolder.resolve(checkpoint).path }
     path = try communicator.broadcast(path, root: 0)
     let header = try Checkpoint.readHeader(path, communicator: communicator)
     let (model, dataSet) = try communicator.agreeing {

@@ -23,6 +23,4 @@ public enum StopSignals {
     let number = received.load(ordering: .relaxed)
     return number == 0 ? nil : number
   }
-
-  package static func clear() { received.store(0, ordering: .relaxed) }
 }

@@ -66,8 +66,7 @@ public final class Trainer {
     plan = SamplingPlan(
       sampleCount: samples, globalBatch: globalBatch, accumulation: training.accumulation, rank: communicator.rank,
       worldSize: communicator.size, seed: configuration.seed)
-    let largestShare = (min(globalBatch, samples) + communicator.size - 1) / communicator.size
-    let capacity = (largestShare + training.accumulation - 1) / training.accumulation
+    let capacity = max(1, plan.largestLocalCount)
     let model = try communicator.agreeing { [dataSet] in
       try Experiment.model(
         configuration.model, inputShape: dataSet.inputShape, targetShape: dataSet.targetShape, capacity: capacity)

@@ -32,19 +32,11 @@ struct InspectCommand: ParsableCommand {
 
   /// The file that is meant: in a run's folder, what `latest` points to, damaged or not.
   private func checkpoint() throws -> String {
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { return path }
-    let folder = path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-    if (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(folder)/latest")) != nil {
-      return "\(folder)/latest"
-    }
-    guard let (newest, warning) = try CheckpointFolder(runFolder: folder, keep: 1).newest() else {
-      throw KitiError(
-        .usage, "\(path): this folder holds no checkpoint.",
-        remedy: "Give a checkpoint, or the folder of a run that has written one.")
-    }
+    let link = (path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path) + "/latest"
+    if (try? FileManager.default.destinationOfSymbolicLink(atPath: link)) != nil { return link }
+    let (checkpoint, warning) = try CheckpointFolder.resolve(path)
     if let warning { FileHandle.standardError.write(Data("warning: \(warning)\n".utf8)) }
-    return newest
+    return checkpoint
   }
 }
 
