@@ -10,10 +10,13 @@ public struct Pass {
   public var firstSample: Int
   /// Each sample's index in the data set, for random streams that belong to the sample.
   public var sampleIndices: UnsafePointer<Int>?
+  /// Adds up a batch's statistics over all ranks; nil where each rank has its own. With it, every rank takes part in
+  /// every pass, also one without samples.
+  public var reducer: (any StatisticsReducer)?
 
   public init(
     isTraining: Bool, seed: UInt64 = 0, step: UInt64 = 0, rank: Int = 0, firstSample: Int = 0,
-    sampleIndices: UnsafePointer<Int>? = nil
+    sampleIndices: UnsafePointer<Int>? = nil, reducer: (any StatisticsReducer)? = nil
   ) {
     self.isTraining = isTraining
     self.seed = seed
@@ -21,9 +24,16 @@ public struct Pass {
     self.rank = rank
     self.firstSample = firstSample
     self.sampleIndices = sampleIndices
+    self.reducer = reducer
   }
 
   public static var evaluation: Pass { Pass(isTraining: false) }
+}
+
+/// Sums over all ranks in the middle of a pass (synchronised batch norm). A failure shows after the pass, in the averaging.
+public protocol StatisticsReducer: AnyObject {
+  /// Replaces the numbers by their sums over all ranks. Every rank calls it in the same order.
+  func sum(_ values: UnsafeMutableBufferPointer<Double>)
 }
 
 /// A step of a network with explicit forward and backward passes.

@@ -8,6 +8,8 @@ public final class Parameter: @unchecked Sendable {
     case constant(Float)
     /// Uniform in [low, high).
     case uniform(low: Float, high: Float)
+    /// Normal with mean 0.
+    case normal(deviation: Float)
   }
 
   /// Layer path and name: `blocks/0/pointwise/weight`. Unique in a model, and the path in a checkpoint.
@@ -77,6 +79,10 @@ public final class ParameterStore: @unchecked Sendable {
         let stream = RandomStream(seed: seed, stream: 0, domain: .initialization, index: UInt32(index))
         stream.fillUniforms(numbers, at: .init())
         for position in numbers.indices { numbers[position] = low + (high - low) * numbers[position] }
+      case .normal(let deviation):
+        let stream = RandomStream(seed: seed, stream: 0, domain: .initialization, index: UInt32(index))
+        stream.fillNormals(numbers, at: .init())
+        rescale(parameter.values, by: deviation, count: parameter.count)
       }
     }
   }

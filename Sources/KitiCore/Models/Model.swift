@@ -16,6 +16,9 @@ public protocol Model: AnyObject {
   var capacity: Int { get }
   /// In forward order.
   var parameters: [Parameter] { get }
+  /// Arrays that training fills without gradients, such as running means: part of a checkpoint, averaged over the ranks
+  /// before an evaluation. Laid out in a store of their own.
+  var statistics: [Parameter] { get }
   /// In forward order; empty without collisions.
   var collisions: [CollisionResidual] { get }
   /// For the summary: each layer's path, output shape, parameters and forward operations of one sample.
@@ -32,6 +35,10 @@ public protocol Model: AnyObject {
   ///   - observer: hears of finished ranges of the gradient store while the pass goes on.
   func backward(
     outputGradient: UnsafeMutablePointer<Float>, batch: Int, pass: Pass, observer: (any GradientObserver)?)
+}
+
+extension Model {
+  public var statistics: [Parameter] { [] }
 }
 
 /// One line of a model's summary.

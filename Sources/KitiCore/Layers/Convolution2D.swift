@@ -1,0 +1,51 @@
+/// A convolution of images with square kernels and zero padding of half a kernel (LeCun et al. 1989), without a bias.
+///
+/// Input `[height, width, in]`, output `[⌈height/stride⌉, ⌈width/stride⌉, out]` for odd kernels; `weight`
+/// `[kernel, kernel, in, out]` starts normal with the deviation √(2 / (kernel² · out)) (He et al. 2015, §2.2, in its backward form).
+public final class Convolution2D: Layer {
+  public let inputShape: [Int]
+  public let outputShape: [Int]
+  public let weight: Parameter
+  package let shape: ConvolutionShape
+  package let kernel: any ConvolutionKernel
+
+  /// - Parameters:
+  ///   - path: of the layer in the model.
+  ///   - inputShape: `[height, width, in]`.
+  ///   - capacity: the most samples of a call.
+  public init(_ path: String, inputShape: [Int], outputs: Int, kernel: Int, stride: Int = 1, capacity: Int) {
+    shape = ConvolutionShape(
+      height: inputShape[0], width: inputShape[1], inputs: inputShape[2], outputs: outputs, kernel: kernel,
+      stride: stride, padding: kernel / 2)
+    self.inputShape = inputShape
+    outputShape = [shape.outputHeight, shape.outputWidth, outputs]
+    let deviation = (2 / Float(kernel * kernel * outputs)).squareRoot()
+    weight = Parameter(
+      "\(path)/weight", shape: [kernel, kernel, inputShape[2], outputs], initialization: .normal(deviation: deviation))
+    self.kernel = DirectConvolution(shape, capacity: capacity)
+  }
+
+  public var parameters: [Parameter] { [weight] }
+  public var operationsPerSample: Int { 2 * shape.outputHeight * shape.outputWidth * shape.weightCount }
+  public var workspaceBytes: Int { kernel.workspaceBytes }
+
+  public func forward(
+    _ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Range<Int>, pass: Pass
+  ) {
+    kernel.forward(
+      ConvolutionSource(input + samples.lowerBound * shape.inputSize), weight: weight.values,
+      into: output + samples.lowerBound * shape.outputSize, samples: samples.count, sums: nil)
+  }
+
+  public func backward(
+    _ input: UnsafePointer<Float>, outputGradient: UnsafePointer<Float>,
+    into inputGradient: UnsafeMutablePointer<Float>?, samples: Range<Int>, pass: Pass
+  ) {
+    kernel.backward(
+      ConvolutionSource(input + samples.lowerBound * shape.inputSize),
+      gradient: ConvolutionGradient(outputGradient + samples.lowerBound * shape.outputSize), weight: weight.values,
+      weightGradient: weight.gradients,
+      inputGradient: inputGradient.map { $0 + samples.lowerBound * shape.inputSize }, finish: GradientFinish(),
+      samples: samples.count)
+  }
+}
