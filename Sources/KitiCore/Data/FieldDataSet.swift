@@ -7,7 +7,7 @@ import KitiHDF5
 ///
 /// Layout: `/train` and `/test`, each with `inputs` and `targets`, float32 `[samples, points]` or
 /// `[samples, points, channels]`. Values are not looked at: NaN is read like any other number.
-public final class FieldDataSet: @unchecked Sendable {
+public final class FieldDataSet: SampleSource, @unchecked Sendable {
   public let path: String
   /// What the data are, as the file's attribute `kind` says.
   public let kind: String
@@ -15,6 +15,7 @@ public final class FieldDataSet: @unchecked Sendable {
   public let inputShape: [Int]
   /// The shape of one target, `[points, channels]`.
   public let targetShape: [Int]
+  public var classCount: Int? { nil }
 
   let file: HDF5File
   private let train: Part
@@ -79,11 +80,12 @@ public final class FieldDataSet: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - sample: its index in the split.
+  ///   - view: fields are not augmented.
   ///   - input: `inputShape`, filled on return.
   ///   - target: `targetShape`, filled on return.
   /// - Throws: `KitiError`: `.usage` for an index or buffers that do not fit, `.badData` when it cannot be read.
   public func read(
-    _ split: DataSplit, sample: Int, input: UnsafeMutableBufferPointer<Float>,
+    _ split: DataSplit, sample: Int, view: SampleView = .plain, input: UnsafeMutableBufferPointer<Float>,
     target: UnsafeMutableBufferPointer<Float>
   ) throws {
     let part = part(split)
