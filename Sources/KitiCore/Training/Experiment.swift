@@ -45,7 +45,17 @@ public enum Experiment {
         shape: FNO1D.Shape(
           points: inputShape[0], width: fno.width, modes: fno.modes, blocks: fno.blocks, projection: fno.projection,
           activation: fno.activation),
-        collision: fno.collision.options, divide: fno.collision.divide, capacity: capacity)
+        collision: fno.collision.options, divide: fno.collision.divide[0], capacity: capacity)
+    case .resnet(let resnet):
+      guard inputShape.count == 3, let classes = dataSet.classCount else {
+        throw KitiError(
+          .usage,
+          "model.kind resnet tells classes of images apart, and the data set \(dataSet.path) has samples of shape \(inputShape)\(dataSet.classCount == nil ? " and no classes" : "").",
+          remedy: "Choose a model and a data set that belong together.")
+      }
+      return try ResNet(
+        shape: resnet.shape(classes: classes, inputShape: inputShape), collision: resnet.collision.options,
+        divide: resnet.collision.divide, capacity: capacity)
     }
   }
 
@@ -53,6 +63,9 @@ public enum Experiment {
   public static func objective(
     _ configuration: TrainingConfiguration, dataSet: any SampleSource
   ) -> any Objective {
+    if let classes = dataSet.classCount {
+      return ClassificationObjective(classes: classes, labelSmoothing: configuration.labelSmoothing)
+    }
     return FieldObjective(outputShape: dataSet.targetShape)
   }
 
