@@ -8,7 +8,7 @@ public enum RandomDomain: UInt32, Sendable {
   case dataSet = 4
   case gas = 5
   case augmentation = 6
-  case split = 7
+  case dropout = 7
 }
 
 /// A family of random numbers, each a pure function of (seed, stream, domain, index) and of four counters.
