@@ -4,7 +4,10 @@ import KitiMPI
 public enum Experiment {
   /// Opens the data set on this rank.
   public static func dataSet(_ configuration: DataConfiguration) throws -> any SampleSource {
-    try FieldDataSet(path: configuration.path, kind: configuration.kind.rawValue)
+    let (path, kind) = (configuration.path, configuration.kind.rawValue)
+    return configuration.kind.isImages
+      ? try ImageDataSet(path: path, kind: kind, augmentation: configuration.augmentation)
+      : try FieldDataSet(path: path, kind: kind)
   }
 
   /// - Parameter capacity: the largest batch.
