@@ -122,10 +122,10 @@ extension ConfigurationForm where Value == [Int] {
   /// One number for all stages of a model, or a list of one for each, in which 0 leaves a stage out.
   fileprivate static func perStage(count: Int) -> Self {
     let one = ConfigurationForm<Int>.count
-    guard count > 1 else { return Self(valid: one.valid) { one.read($0).map { [$0] } } }
+    guard count > 1 else { return Self(valid: one.valid) { node in one.read(node).map { [$0] }.mapError { Mismatch(hint: $0.hint) } } }
     return Self(valid: "\(one.valid), or a list of \(count) such numbers or zeros, one for each stage") { node in
       guard case .list(let items) = node.content else {
-        return one.read(node).map { Array(repeating: $0, count: count) }
+        return one.read(node).map { Array(repeating: $0, count: count) }.mapError { Mismatch(hint: $0.hint) }
       }
       let each = ConfigurationForm<Int>.integer(0...Int(Int32.max))
       let numbers = items.compactMap { try? each.read($0).get() }
