@@ -1,0 +1,79 @@
+import ArgumentParser
+import Foundation
+import KitiCore
+import KitiMPI
+
+struct DataImportCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "import", abstract: "Turn published images into a data set, with all ranks.",
+    discussion: """
+      Under mpirun each rank reads and writes its part; the file is the same for any number of ranks. It is complete \
+      or absent: it gets its name when it is on disk.
+      """,
+    subcommands: [DataImportCIFAR10Command.self, DataImportCIFAR100Command.self])
+}
+
+/// What every import takes.
+struct ImportOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("The data set file to write.", valueName: "file"))
+  var output: String
+
+  @Option(help: ArgumentHelp("What else is to be known of the images; kept in the data set.", valueName: "text"))
+  var note: String?
+
+  @Flag(help: "Replace an existing file, once the new one is complete.")
+  var overwrite = false
+
+  /// Imports the images of a source and says what was written.
+  func run(_ kind: ImageKind, _ open: () throws -> any ImageSource) throws {
+    let world = try Launch.world()
+    StopSignals.install()
+    let images = try world.agreeing { ImageImport(kind: kind, source: try open(), note: note) }
+    try world.onFirstRank { try FileManager.default.makeParent(of: output) }
+    let started = MPI.wallTime
+    let display = ProgressLine(isShown: world.rank == 0, total: images.work, unit: "images")
+    defer { display.clear() }
+    let layout = try images.write(to: output, overwrite: overwrite, communicator: world) { read in
+      display.show(read)
+      if let signal = StopSignals.pending {
+        throw KitiError(
+          .failed, "Stopped by signal \(signal); \(output) was not written.", remedy: "Run again to make it.")
+      }
+    }
+    guard world.rank == 0 else { return }
+    display.clear()
+    let seconds = String(format: "%.1f", MPI.wallTime - started)
+    let ranks = world.size == 1 ? "1 rank" : "\(world.size) ranks"
+    let shape = layout.shape
+    print(
+      """
+      \(output): \(layout.trainCount) training and \(layout.testCount) test images of \
+      \(shape.height) x \(shape.width) x \(shape.channels) in \(layout.classes.count) classes, \
+      \(Report.bytes(layout.byteCount)), imported in \(seconds) s on \(ranks)
+      """)
+  }
+}
+
+struct DataImportCIFAR10Command: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cifar10", abstract: "CIFAR-10 in its binary form: a folder, or cifar-10-binary.tar.gz.")
+
+  @Argument(help: "The folder with data_batch_1.bin and so on, the folder that holds it, or the archive.")
+  var source: String
+
+  @OptionGroup var options: ImportOptions
+
+  func run() throws { try options.run(.cifar10) { try CIFARSource(path: source, edition: .cifar10) } }
+}
+
+struct DataImportCIFAR100Command: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cifar100", abstract: "CIFAR-100 with fine labels in its binary form: a folder, or cifar-100-binary.tar.gz.")
+
+  @Argument(help: "The folder with train.bin, test.bin and fine_label_names.txt, the folder that holds it, or the archive.")
+  var source: String
+
+  @OptionGroup var options: ImportOptions
+
+  func run() throws { try options.run(.cifar100) { try CIFARSource(path: source, edition: .cifar100) } }
+}
