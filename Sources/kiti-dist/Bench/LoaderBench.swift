@@ -32,10 +32,10 @@ struct LoaderBench: ParsableCommand {
     defer { loader.stop() }
     for _ in 0..<warmUp { _ = try loader.next() }
     try world.barrier()
-    let start = MPI.wallTime
+    let started = MPI.wallTime
     var images = 0
     for _ in 0..<steps { images += try loader.next().count }
-    let seconds = try world.allreduce(MPI.wallTime - start, .maximum)
+    let seconds = try world.allreduce(MPI.wallTime - started, .maximum)
     let all = try world.allreduce(images, .sum)
     guard world.rank == 0 else { return }
     var line = MetricsLine(kind: "bench")
