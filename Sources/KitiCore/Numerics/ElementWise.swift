@@ -41,7 +41,7 @@ private func forEachVector(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -
 }
 
 @inline(__always)
-private func load(_ pointer: UnsafePointer<Float>, lanes: Int) -> Vector {
+func load(_ pointer: UnsafePointer<Float>, lanes: Int) -> Vector {
   if lanes == width { return load(pointer) }
   var value = Vector(repeating: 0)
   for lane in 0..<lanes { value[lane] = pointer[lane] }
@@ -49,7 +49,7 @@ private func load(_ pointer: UnsafePointer<Float>, lanes: Int) -> Vector {
 }
 
 @inline(__always)
-private func store(_ value: Vector, _ pointer: UnsafeMutablePointer<Float>, lanes: Int) {
+func store(_ value: Vector, _ pointer: UnsafeMutablePointer<Float>, lanes: Int) {
   if lanes == width { return store(value, pointer) }
   for lane in 0..<lanes { pointer[lane] = value[lane] }
 }
