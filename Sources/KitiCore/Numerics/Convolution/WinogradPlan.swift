@@ -88,8 +88,7 @@ final class WinogradPanel {
 
   init(tiles: Int, channels: WinogradPlan.Channels, blocks: Int) {
     self.channels = channels
-    // One cache line more keeps tiles from falling on the same lines of the cache.
-    tileStride = WinogradProduct.points * channels.blockSize + 16
+    tileStride = channels.blockSize <= 32 ? WinogradProduct.fewChannels : WinogradProduct.manyChannels
     blockStride = tiles * tileStride
     buffer = AlignedBuffer(count: blocks * blockStride)
   }

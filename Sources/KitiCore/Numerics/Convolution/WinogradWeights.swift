@@ -47,6 +47,7 @@ final class WinogradWeights {
     (to &* self.from.blocks &+ from) &* plan.weightBlockSize
   }
 
+  @inline(never)
   private func transform(_ fromBlock: Int, _ toBlock: Int, into output: UnsafeMutablePointer<Float>) {
     let (from, to) = (self.from, self.to)
     let depth = from.count(of: fromBlock)
@@ -87,6 +88,7 @@ final class WinogradWeights {
   }
 
   /// Copies a block of the weight transposed and turned, with zeros for inputs that fill the last vector.
+  @inline(never)
   private func turn(_ fromBlock: Int, _ toBlock: Int) {
     let (from, to) = (plan.outputs, plan.inputs)
     let (depth, count, padded) = (from.count(of: fromBlock), to.count(of: toBlock), to.paddedCount(of: toBlock))
@@ -112,6 +114,7 @@ extension WinogradWeights {
   var gradientStrides: WinogradProduct.Strides { .init(point: plan.weightPointStride, row: plan.outputs.blockSize) }
 
   /// Transforms a pair of blocks back and adds it to the weight's gradient.
+  @inline(never)
   func addGradient(_ inputBlock: Int, _ outputBlock: Int, to weightGradient: UnsafeMutablePointer<Float>) {
     let (inputs, outputs) = (plan.inputs, plan.outputs)
     let source = UnsafePointer(gradientBlock(inputBlock, outputBlock))
