@@ -1,8 +1,8 @@
 /// C = start + A·B, where the elements of A and the rows of B and C are found through tables of offsets, in fp32.
 ///
-/// A convolution is such a product without a copy of its windows: element (i, p) of A is at
-/// `a[aRows[i] + aDepth[p]]`, with the places of windows in one table and the places inside a window in the other. Row p of B
-/// `[k, n]` begins at `b + bDepth[p]`, row i of C `[m, n]` at `c + cRows[i]`.
+/// A convolution is such a product without a copy of its windows: element (i, p) of A is at `a[aRows[i] + aDepth[p]]`,
+/// with the places of windows in one table and the places inside a window in the other. Row p of B `[k, n]` begins at
+/// `b + bDepth[p]`, row i of C `[m, n]` at `c + cRows[i]`.
 struct GatheredProduct {
   typealias Input = UnsafePointer<Float>
   typealias Output = UnsafeMutablePointer<Float>
@@ -16,8 +16,8 @@ struct GatheredProduct {
   var c: Output
   var cRows: Offsets
 
-  /// Rows of a register tile: sums take 16 of the 32 registers of AVX-512 or 12 of the 16 of AVX2 with two vectors a row,
-  /// and 24 of those of AVX-512 with four, which read B in longer runs.
+  /// Rows of a register tile: sums take 16 of the 32 registers of AVX-512 or 12 of the 16 of AVX2 with two vectors a
+  /// row, and 24 of those of AVX-512 with four, which read B in longer runs.
   private static func tileRows(_ n: Int) -> Int { width == 16 && n < 4 &* width ? 8 : 6 }
   /// Rows and columns of B that are worked on together: 256 KB in the second-level cache.
   private static let (depthBlock, columnBlock) = (128, 512)
@@ -32,7 +32,8 @@ struct GatheredProduct {
       repeat {
         let part = min(Self.depthBlock, k - depth)
         let block = GatheredProduct(
-          a: a, aRows: aRows, aDepth: aDepth + depth, b: b + column, bDepth: bDepth + depth, c: c + column, cRows: cRows)
+          a: a, aRows: aRows, aDepth: aDepth + depth, b: b + column, bDepth: bDepth + depth, c: c + column,
+          cRows: cRows)
         block.sweep(m, columns, part, depth == 0 ? start.map { $0 + column } : UnsafePointer(c + column))
         depth += part
       } while depth < k
