@@ -40,7 +40,7 @@ struct WinogradPlan {
     outputs = Channels(shape.outputs)
     // Enough tiles to use the transformed weights often, few enough for their own transforms to stay in the cache.
     let channels = max(shape.inputs, shape.outputs)
-    let tiles = channels <= 32 ? 16 : channels <= 64 ? 24 : 128
+    let tiles = channels <= 64 ? 24 : 128
     let rows = max(1, capacity * tilesHigh)
     rowsPerBlock = min(rows, max(1, tiles / tilesWide))
     let bytes = WinogradProduct.points * shape.inputs * shape.outputs * MemoryLayout<Float>.stride
@@ -88,8 +88,7 @@ final class WinogradPanel {
 
   init(tiles: Int, channels: WinogradPlan.Channels, blocks: Int) {
     self.channels = channels
-    // One cache line more keeps tiles from falling on the same lines of the cache.
-    tileStride = WinogradProduct.points * channels.blockSize + 16
+    tileStride = channels.blockSize <= 32 ? WinogradProduct.fewChannels : WinogradProduct.manyChannels
     blockStride = tiles * tileStride
     buffer = AlignedBuffer(count: blocks * blockStride)
   }
