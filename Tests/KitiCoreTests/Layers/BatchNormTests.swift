@@ -123,7 +123,10 @@ final class SynchronisedBatchNormTests: MPITestCase {
         let part = Subject(shape: shape).run(
           Array(x[own]), Array(g[own]), pass: Pass(isTraining: true, rank: world.rank, reducer: reducer))
         try reducer.requireSuccess()
-        assertClose(part.output, Array(whole.output[own]).map(Double.init), within: 1e-6, "output")
+        // A mean of 500 deviations takes that much precision of what is left without it.
+        assertClose(
+          part.output, Array(whole.output[own]).map(Double.init), within: offset == 0 ? 1e-6 : 1e-4, magnitude: 1,
+          "output")
         assertClose(
           part.inputGradient, Array(whole.inputGradient[own]).map(Double.init), within: offset == 0 ? 1e-6 : 1e-4,
           magnitude: 0.1, "input gradient")
