@@ -10,7 +10,10 @@ struct DataImportCommand: ParsableCommand {
       Under mpirun each rank reads and writes its part; the file is the same for any number of ranks. It is complete \
       or absent: it gets its name when it is on disk.
       """,
-    subcommands: [DataImportCIFAR10Command.self, DataImportCIFAR100Command.self])
+    subcommands: [
+      DataImportCIFAR10Command.self, DataImportCIFAR100Command.self, DataImportFashionMNISTCommand.self,
+      DataImportMNISTCommand.self, DataImportImagesCommand.self,
+    ])
 }
 
 /// What every import takes.
@@ -76,4 +79,84 @@ struct DataImportCIFAR100Command: ParsableCommand {
   @OptionGroup var options: ImportOptions
 
   func run() throws { try options.run(.cifar100) { try CIFARSource(path: source, edition: .cifar100) } }
+}
+
+struct DataImportFashionMNISTCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fashion-mnist", abstract: "Fashion-MNIST in its IDX form.",
+    discussion: "Debian's package dataset-fashion-mnist puts it into /usr/share/datasets/fashion-mnist.")
+
+  @Argument(help: "The folder with train-images-idx3-ubyte and the other three files, plain or gzipped.")
+  var source: String
+
+  @OptionGroup var options: ImportOptions
+
+  func run() throws { try options.run(.fashionMNIST) { try IDXSource(path: source, edition: .fashionMNIST) } }
+}
+
+struct DataImportMNISTCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "mnist", abstract: "MNIST in its IDX form.")
+
+  @Argument(help: "The folder with train-images-idx3-ubyte and the other three files, plain or gzipped.")
+  var source: String
+
+  @OptionGroup var options: ImportOptions
+
+  func run() throws { try options.run(.mnist) { try IDXSource(path: source, edition: .mnist) } }
+}
+
+struct DataImportImagesCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "images", abstract: "PNG and JPEG files, one folder a class.",
+    discussion: """
+      The folder holds train/CLASS/FILE and test/CLASS/FILE, or CLASS/FILE with a share set aside for testing. \
+      Names that begin with a dot are passed over; anything else that is no image is an error.
+      """)
+
+  @Argument(help: "The folder.")
+  var source: String
+
+  @OptionGroup var options: ImportOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Bring every image to this size: means over areas where it shrinks, linear between pixels where it grows.",
+      valueName: "HxW"))
+  var size: ImageSize?
+
+  @Option(help: ArgumentHelp("Make every image grey (1) or colored (3); else they must be all the one or the other.", valueName: "1|3"))
+  var channels: Int?
+
+  @Option(help: ArgumentHelp("Share of each class that is set aside for testing.", valueName: "share"))
+  var testFraction: Double?
+
+  @Option(help: "Decides which files are set aside for testing.")
+  var seed: UInt64 = 1
+
+  func validate() throws {
+    if let channels, ![1, 3].contains(channels) { throw ValidationError("--channels \(channels): give 1 or 3.") }
+  }
+
+  func run() throws {
+    try options.run(.images) {
+      try ImageFolderSource(
+        path: source,
+        options: .init(
+          size: size.map { ($0.height, $0.width) }, channels: channels, testFraction: testFraction, seed: seed))
+    }
+  }
+}
+
+/// `HEIGHTxWIDTH`.
+struct ImageSize: ExpressibleByArgument {
+  var height: Int
+  var width: Int
+
+  init?(argument: String) {
+    let parts = argument.split(separator: "x", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let height = parts[0], let width = parts[1], (1...4096).contains(height),
+      (1...4096).contains(width)
+    else { return nil }
+    (self.height, self.width) = (height, width)
+  }
 }

@@ -42,6 +42,16 @@ struct FileSet {
     }
   }
 
+  /// Looks for files in a folder.
+  init(folder path: String, names: Set<String>) throws {
+    self.path = path
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else {
+      throw KitiError(.usage, "'\(path)' is no folder.", remedy: "Give the folder with the publisher's files.")
+    }
+    findInFolder(names, nil)
+  }
+
   private mutating func findInFolder(_ names: Set<String>, _ subfolder: String?) {
     let folders = [path] + (subfolder.map { ["\(path)/\($0)"] } ?? [])
     for folder in folders where files.isEmpty {
