@@ -50,7 +50,6 @@ final class ResNetFixtureTests: XCTestCase {
       for (step, expected) in try fixture.doubles("losses").enumerated() {
         let loss = rig.step(batch: batch, pass: Pass(isTraining: true), first: step % 3 * batch)
         XCTAssertEqual(loss, expected, accuracy: 1e-4 * expected, "\(name), step \(step + 1)")
-        print(name, step, loss, (loss - expected) / expected)
         optimizer.update(
           values: rig.store.values.pointer, gradients: rig.store.gradients.pointer, range: 0..<rig.store.count,
           learningRate: rate, step: step + 1, gradientScale: 1)

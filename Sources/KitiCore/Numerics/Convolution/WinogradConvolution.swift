@@ -17,7 +17,8 @@ package final class WinogradConvolution: ConvolutionKernel {
   let gradientTiles: WinogradPanel
   /// The output's gradient as the input of the convolution that makes the input's gradient.
   let gradientInputTiles: WinogradPanel
-  /// Products of one block of channels.
+  /// Products of one block of channels; in place of the tiles that are multiplied where a register tile takes all their
+  /// channels, which then stay in the first-level cache.
   let inputProducts: WinogradPanel
   let outputProducts: WinogradPanel
 
@@ -37,13 +38,15 @@ package final class WinogradConvolution: ConvolutionKernel {
     inputTiles = WinogradPanel(tiles: tiles, channels: inputs, blocks: inputs.blocks)
     gradientTiles = WinogradPanel(tiles: tiles, channels: outputs, blocks: outputs.blocks)
     gradientInputTiles = WinogradPanel(tiles: tiles, channels: outputs, blocks: outputs.blocks)
-    inputProducts = WinogradPanel(tiles: tiles, channels: inputs, blocks: 1)
-    outputProducts = WinogradPanel(tiles: tiles, channels: outputs, blocks: 1)
+    let isInPlace = inputs.blockSize == outputs.blockSize && max(shape.inputs, shape.outputs) <= 2 * width
+    inputProducts = isInPlace ? gradientInputTiles : WinogradPanel(tiles: tiles, channels: inputs, blocks: 1)
+    outputProducts = isInPlace ? inputTiles : WinogradPanel(tiles: tiles, channels: outputs, blocks: 1)
   }
 
   package var workspaceBytes: Int {
-    let panels = [inputTiles, gradientTiles, gradientInputTiles, inputProducts, outputProducts]
-    return weights.byteCount + source.byteCount + gradient.byteCount + panels.reduce(0) { $0 + $1.byteCount }
+    let panels = inputTiles.byteCount + gradientTiles.byteCount + gradientInputTiles.byteCount
+    let products = inputProducts === gradientInputTiles ? 0 : inputProducts.byteCount + outputProducts.byteCount
+    return weights.byteCount + scratch.byteCount + source.byteCount + gradient.byteCount + panels + products
   }
 
   package func forward(
@@ -54,7 +57,7 @@ package final class WinogradConvolution: ConvolutionKernel {
     weights.prepare(weight, isTransposed: false)
     let target = WinogradTarget(
       output, channels: plan.outputs, shape: plan.shape, scratch: scratch.pointer,
-      sums: sums.map { (factor: nil, totals: $0) })
+      finish: nil, sums: sums)
     forEachBlock(samples) { block in
       block.forEachRow { sample, row, tile in
         self.source.read(source, sample: sample, tileRow: row)
@@ -73,7 +76,7 @@ package final class WinogradConvolution: ConvolutionKernel {
     let target = inputGradient.map {
       WinogradTarget(
         $0, channels: plan.inputs, shape: plan.shape, scratch: scratch.pointer, finish: finish,
-        sums: finish.sums.map { (factor: $0.factor, totals: $0.sums) })
+        sums: finish.sums?.sums)
     }
     if target != nil { weights.prepare(weight, isTransposed: true) }
     forEachBlock(samples) { block in

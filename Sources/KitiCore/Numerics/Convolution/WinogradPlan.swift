@@ -40,7 +40,7 @@ struct WinogradPlan {
     outputs = Channels(shape.outputs)
     // Enough tiles to use the transformed weights often, few enough for their own transforms to stay in the cache.
     let channels = max(shape.inputs, shape.outputs)
-    let tiles = channels <= 32 ? 16 : channels <= 64 ? 24 : 128
+    let tiles = channels <= 64 ? 24 : 128
     let rows = max(1, capacity * tilesHigh)
     rowsPerBlock = min(rows, max(1, tiles / tilesWide))
     let bytes = WinogradProduct.points * shape.inputs * shape.outputs * MemoryLayout<Float>.stride

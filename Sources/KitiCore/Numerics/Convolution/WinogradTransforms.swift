@@ -13,13 +13,13 @@ enum WinogradTransform {
     let even = d[unchecked: 4].addingProduct(d[unchecked: 2], Vector(repeating: -4))
     let odd = d[unchecked: 3].addingProduct(d[unchecked: 1], Vector(repeating: -4))
     let evenDifference = d[unchecked: 4] - d[unchecked: 2]
-    let oddDifference = d[unchecked: 3] - d[unchecked: 1]
+    let oddDifference = (d[unchecked: 3] - d[unchecked: 1]) * Vector(repeating: 2)
     return [
       d[unchecked: 4].addingProduct(d[unchecked: 2], Vector(repeating: -5)).addingProduct(d[unchecked: 0], Vector(repeating: 4)),
       even + odd,
       even - odd,
-      evenDifference.addingProduct(oddDifference, Vector(repeating: 2)),
-      evenDifference.addingProduct(oddDifference, Vector(repeating: -2)),
+      evenDifference + oddDifference,
+      evenDifference - oddDifference,
       d[unchecked: 5].addingProduct(d[unchecked: 3], Vector(repeating: -5)).addingProduct(d[unchecked: 1], Vector(repeating: 4)),
     ]
   }
@@ -45,24 +45,19 @@ enum WinogradTransform {
     let even = g[unchecked: 0] + g[unchecked: 2]
     let odd = g[unchecked: 1] + g[unchecked: 3]
     let even2 = g[unchecked: 0].addingProduct(g[unchecked: 2], Vector(repeating: 4))
-    let odd2 = g[unchecked: 1].addingProduct(g[unchecked: 3], Vector(repeating: 4))
-    return [
-      g[unchecked: 0], even + odd, even - odd, even2.addingProduct(odd2, Vector(repeating: 2)),
-      even2.addingProduct(odd2, Vector(repeating: -2)), g[unchecked: 3],
-    ]
+    let odd2 = g[unchecked: 1].addingProduct(g[unchecked: 3], Vector(repeating: 4)) * Vector(repeating: 2)
+    return [g[unchecked: 0], even + odd, even - odd, even2 + odd2, even2 - odd2, g[unchecked: 3]]
   }
 
   /// G: a kernel to its values at the points.
   @inline(__always)
   static func weight(_ g: Three) -> Six {
     let outer = (g[unchecked: 0] + g[unchecked: 2]) * Vector(repeating: -1 / 6)
+    let inner = g[unchecked: 1] * Vector(repeating: 1 / 6)
     let far = (g[unchecked: 0] * Vector(repeating: 1 / 24)).addingProduct(g[unchecked: 2], Vector(repeating: 1 / 6))
+    let farInner = g[unchecked: 1] * Vector(repeating: 1 / 12)
     return [
-      g[unchecked: 0] * Vector(repeating: 0.25),
-      outer.addingProduct(g[unchecked: 1], Vector(repeating: -1 / 6)),
-      outer.addingProduct(g[unchecked: 1], Vector(repeating: 1 / 6)),
-      far.addingProduct(g[unchecked: 1], Vector(repeating: 1 / 12)),
-      far.addingProduct(g[unchecked: 1], Vector(repeating: -1 / 12)),
+      g[unchecked: 0] * Vector(repeating: 0.25), outer - inner, outer + inner, far + farInner, far - farInner,
       g[unchecked: 2],
     ]
   }
