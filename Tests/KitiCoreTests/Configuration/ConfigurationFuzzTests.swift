@@ -127,7 +127,7 @@ extension Configuration {
       shortcut: .allCases.randomElement(using: &random)!, dropout: unit(), startsAsShortcuts: .random(using: &random),
       collision: collision(divide))
     return Configuration(
-      name: name, seed: random.next(), data: .init(kind: .burgers, path: name + "/x.h5"),
+      name: name, seed: random.next(), data: .random(path: name + "/x.h5", using: &random),
       model: Bool.random(using: &random) ? .fno1d(fno) : .resnet(resnet),
       optimizer: .init(
         rule: [
@@ -148,5 +148,17 @@ extension Configuration {
         weightAverage: Bool.random(using: &random) ? 0.5 + unit() / 4 : nil, testFlip: .random(using: &random)),
       parallel: .init(bucketMiB: positive(), checkEvery: count()),
       checkpoint: .init(every: interval(), keep: count()))
+  }
+}
+
+extension DataConfiguration {
+  fileprivate static func random(path: String, using random: inout SplitMix) -> DataConfiguration {
+    let kind = DataKind.allCases.randomElement(using: &random)!
+    guard kind.isImages else { return .init(kind: kind, path: path) }
+    return .init(
+      kind: kind, path: path,
+      augmentation: .init(
+        crop: .random(in: 0...40, using: &random), padding: .allCases.randomElement(using: &random)!,
+        flip: .allCases.randomElement(using: &random)!, cutout: .random(in: 0...40, using: &random)))
   }
 }
