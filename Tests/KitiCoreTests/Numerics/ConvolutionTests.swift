@@ -68,6 +68,14 @@ final class ConvolutionTests: XCTestCase {
     }
   }
 
+  /// More tiles than are transformed together, with few channels and with weights that are kept and that are not.
+  func testBatchesOfManyBlocks() {
+    for (channels, samples) in [((16, 16), 60), ((140, 130), 140), ((352, 360), 140)] {
+      let shape = ConvolutionTests.shape(1, 1, channels.0, channels.1)
+      ConvolutionCase(shape, samples: samples, fusion: 1, seed: 5).check(WinogradConvolution.self)
+    }
+  }
+
   func testErrorOfWinogradStaysSmallForManyChannels() {
     let shape = ConvolutionTests.shape(4, 4, 512, 32)
     ConvolutionCase(shape, samples: 2, fusion: 0, seed: 1).check(WinogradConvolution.self, tolerance: 1e-5)
