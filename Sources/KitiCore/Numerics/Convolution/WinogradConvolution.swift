@@ -128,7 +128,8 @@ package final class WinogradConvolution: ConvolutionKernel {
     }
   }
 
-  /// Adds what a block of tiles contributes to the weight's gradient, or to its values at the points where those are kept.
+  /// Adds what a block of tiles contributes to the weight's gradient, or to its values at the points where those are
+  /// kept.
   private func addWeightGradient(_ block: WinogradBlock, to weightGradient: UnsafeMutablePointer<Float>) {
     let (inputs, outputs) = (plan.inputs, plan.outputs)
     let (a, b) = (inputTiles.strides, gradientTiles.strides)
@@ -152,8 +153,8 @@ package final class WinogradConvolution: ConvolutionKernel {
       let source = image.inputTile(row, column)
       forEachVector(panel, tile &+ column) { channel, target in
         transformTile(
-          source + channel, rowStride: rowStride, columnStride: columnStride, scratch, into: target, outputStride: pointStride,
-          WinogradTransform.input)
+          source + channel, rowStride: rowStride, columnStride: columnStride, scratch, into: target,
+          outputStride: pointStride, WinogradTransform.input)
       }
     }
   }
@@ -168,8 +169,8 @@ package final class WinogradConvolution: ConvolutionKernel {
       let source = gradient.outputTile(row, column)
       forEachVector(gradientTiles, tile &+ column) { channel, target in
         transformTile(
-          source + channel, rowStride: rowStride, columnStride: columnStride, scratch, into: target, outputStride: pointStride,
-          WinogradTransform.outputGradient)
+          source + channel, rowStride: rowStride, columnStride: columnStride, scratch, into: target,
+          outputStride: pointStride, WinogradTransform.outputGradient)
       }
     }
   }

@@ -1,5 +1,5 @@
-/// How a convolution is cut: into blocks of tiles, and its channels into blocks, so that what the products of one block use
-/// stays in the second-level cache.
+/// How a convolution is cut: into blocks of tiles, and its channels into blocks, so that what the products of one block
+/// use stays in the second-level cache.
 struct WinogradPlan {
   let shape: ConvolutionShape
   /// Tiles of 4 × 4 outputs of a sample.
@@ -83,7 +83,8 @@ struct WinogradBlock {
   }
 }
 
-/// Transformed tiles of a block, `[block of channels, tile, point, channel]` or `[block of channels, point, tile, channel]`.
+/// Transformed tiles of a block: `[block of channels, tile, point, channel]` or
+/// `[block of channels, point, tile, channel]`.
 final class WinogradPanel {
   let channels: WinogradPlan.Channels
   let tileStride: Int
