@@ -59,8 +59,8 @@ func store(_ value: Vector, _ pointer: UnsafeMutablePointer<Float>, lanes: Int) 
   for lane in 0..<lanes { pointer[lane] = value[lane] }
 }
 
-/// Transposes a square of as many rows and columns as a vector has numbers: separating the even from the odd places of pairs of
-/// rows, as often as the side can be halved.
+/// Transposes a square of as many rows and columns as a vector has numbers: separates the even from the odd places of
+/// pairs of rows as often as the side can be halved.
 @inline(__always)
 func transposeSquare(
   _ input: UnsafePointer<Float>, rowStride: Int, into output: UnsafeMutablePointer<Float>, rowStride outputStride: Int

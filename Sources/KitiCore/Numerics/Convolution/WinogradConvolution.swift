@@ -2,8 +2,8 @@
 /// multiplications for 16 outputs where the direct way needs 144 (Lavin and Gray, arXiv 1509.09308).
 ///
 /// Tiles are transformed and multiplied block by block, so that transformed tiles stay in the cache; what is fused with
-/// the convolution happens while a sample is read and while tiles are stored. The result is some 1e-6 of the largest
-/// sum of magnitudes from the exact one. A NaN in the input makes NaN of all outputs of the tiles that read it.
+/// the convolution happens while a sample is read and while tiles are stored. The result differs from the exact
+/// one by some 2e-6 of its largest number. A NaN in the input makes NaN of all outputs of the tiles that read it.
 package final class WinogradConvolution: ConvolutionKernel {
   let plan: WinogradPlan
   let weights: WinogradWeights
@@ -34,13 +34,13 @@ package final class WinogradConvolution: ConvolutionKernel {
     weights = WinogradWeights(plan, scratch: scratch.pointer)
     source = PaddedImage(height: shape.height, width: shape.width, channels: shape.inputs)
     gradient = PaddedImage(height: shape.height, width: shape.width, channels: shape.outputs)
-    let (inputs, outputs, tiles) = (plan.inputs, plan.outputs, plan.tiles)
-    inputTiles = WinogradPanel(tiles: tiles, channels: inputs, blocks: inputs.blocks)
-    gradientTiles = WinogradPanel(tiles: tiles, channels: outputs, blocks: outputs.blocks)
-    gradientInputTiles = WinogradPanel(tiles: tiles, channels: outputs, blocks: outputs.blocks)
+    let (inputs, outputs) = (plan.inputs, plan.outputs)
+    inputTiles = WinogradPanel(plan, channels: inputs, blocks: inputs.blocks)
+    gradientTiles = WinogradPanel(plan, channels: outputs, blocks: outputs.blocks)
+    gradientInputTiles = WinogradPanel(plan, channels: outputs, blocks: outputs.blocks)
     let isInPlace = inputs.blockSize == outputs.blockSize && max(shape.inputs, shape.outputs) <= 2 * width
-    inputProducts = isInPlace ? gradientInputTiles : WinogradPanel(tiles: tiles, channels: inputs, blocks: 1)
-    outputProducts = isInPlace ? inputTiles : WinogradPanel(tiles: tiles, channels: outputs, blocks: 1)
+    inputProducts = isInPlace ? gradientInputTiles : WinogradPanel(plan, channels: inputs, blocks: 1)
+    outputProducts = isInPlace ? inputTiles : WinogradPanel(plan, channels: outputs, blocks: 1)
   }
 
   package var workspaceBytes: Int {
@@ -128,7 +128,8 @@ package final class WinogradConvolution: ConvolutionKernel {
     }
   }
 
-  /// Adds what a block of tiles contributes to the weight's gradient, or to its values at the points where those are kept.
+  /// Adds what a block of tiles contributes to the weight's gradient, or to its values at the points where those are
+  /// kept.
   private func addWeightGradient(_ block: WinogradBlock, to weightGradient: UnsafeMutablePointer<Float>) {
     let (inputs, outputs) = (plan.inputs, plan.outputs)
     let (a, b) = (inputTiles.strides, gradientTiles.strides)
@@ -152,8 +153,8 @@ package final class WinogradConvolution: ConvolutionKernel {
       let source = image.inputTile(row, column)
       forEachVector(panel, tile &+ column) { channel, target in
         transformTile(
-          source + channel, rowStride: rowStride, columnStride: columnStride, scratch, into: target, outputStride: pointStride,
-          WinogradTransform.input)
+          source + channel, rowStride: rowStride, columnStride: columnStride, scratch, into: target,
+          outputStride: pointStride, WinogradTransform.input)
       }
     }
   }
@@ -168,8 +169,8 @@ package final class WinogradConvolution: ConvolutionKernel {
       let source = gradient.outputTile(row, column)
       forEachVector(gradientTiles, tile &+ column) { channel, target in
         transformTile(
-          source + channel, rowStride: rowStride, columnStride: columnStride, scratch, into: target, outputStride: pointStride,
-          WinogradTransform.outputGradient)
+          source + channel, rowStride: rowStride, columnStride: columnStride, scratch, into: target,
+          outputStride: pointStride, WinogradTransform.outputGradient)
       }
     }
   }

@@ -25,8 +25,8 @@ final class WinogradWeights {
   var to: WinogradPlan.Channels { isTransposed ? plan.inputs : plan.outputs }
   var strides: WinogradProduct.Strides { .init(point: plan.weightPointStride, row: to.blockSize) }
 
-  /// - Parameter isTransposed: for the input's gradient, which is the convolution of the output's gradient with the kernel
-  ///   turned by half a circle, from outputs to inputs.
+  /// - Parameter isTransposed: for the input's gradient, which is the convolution of the output's gradient with the
+  ///   kernel turned by half a circle, from outputs to inputs.
   func prepare(_ weight: UnsafePointer<Float>, isTransposed: Bool) {
     self.weight = weight
     self.isTransposed = isTransposed
