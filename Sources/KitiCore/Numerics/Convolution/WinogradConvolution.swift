@@ -3,7 +3,7 @@
 ///
 /// Tiles are transformed and multiplied block by block, so that transformed tiles stay in the cache; what is fused with
 /// the convolution happens while a sample is read and while tiles are stored. The result differs from the exact
-/// one by some 2e-6 of its largest number. A NaN in the input makes NaN of all outputs of the tiles that read it.
+/// one by up to 3e-6 of its largest number. A NaN in the input makes NaN of all outputs of the tiles that read it.
 package final class WinogradConvolution: ConvolutionKernel {
   let plan: WinogradPlan
   let weights: WinogradWeights
