@@ -9,7 +9,8 @@ package enum Addend {
   case normalized(UnsafePointer<Float>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>)
 }
 
-/// Calls `body(offset, channel, lanes)` for vectors along the channels of every row; the last of a row may have fewer lanes.
+/// Calls `body(offset, channel, lanes)` for vectors along the channels of every row; the last of a row may have fewer
+/// lanes.
 @inline(__always)
 private func forEachVector(rows: Int, channels: Int, _ body: (_ offset: Int, _ channel: Int, _ lanes: Int) -> Void) {
   var start = 0
@@ -36,7 +37,8 @@ package func normalize(
   }
 }
 
-/// output = max(0, addend + timeStep · (z · scale + shift)): the end of a residual block in one pass. NaN passes through.
+/// output = max(0, addend + timeStep · (z · scale + shift)): the end of a residual block in one pass. NaN passes
+/// through.
 package func normalizeAndRectify(
   _ z: UnsafePointer<Float>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>, timeStep: Float = 1,
   plus addend: Addend, rows: Int, channels: Int, into output: UnsafeMutablePointer<Float>
@@ -110,8 +112,8 @@ package func addCentredSums(
   }
 }
 
-/// Sums of the first number and of the product of both. Channels are cut in pieces of one vector, rows in blocks that stay
-/// in the first-level cache while the pieces take turns.
+/// Sums of the first number and of the product of both. Channels are cut in pieces of one vector, rows in blocks that
+/// stay in the first-level cache while the pieces take turns.
 @inline(__always)
 private func sweepSums(
   _ rows: Int, _ channels: Int, _ sums: UnsafeMutablePointer<Double>,
@@ -146,8 +148,8 @@ private func sweepSums(
   }
 }
 
-/// A sample `[height, width, inputs]` at every `stride`-th place, with zeros for the channels behind the first `inputs` of
-/// `[⌈height/stride⌉, ⌈width/stride⌉, outputs]`.
+/// A sample `[height, width, inputs]` at every `stride`-th place, with zeros for the channels behind the first `inputs`
+/// of `[⌈height/stride⌉, ⌈width/stride⌉, outputs]`.
 package func padChannels(
   _ x: UnsafePointer<Float>, shape: [Int], stride: Int, outputs: Int, into output: UnsafeMutablePointer<Float>
 ) {

@@ -156,7 +156,8 @@ final class ResNetPassTests: XCTestCase {
     assertSays(message(shape, divide: [4, 2]), ["[4, 2]", "3 stages", "[16, 8, 4]"])
     assertSays(message(shape, divide: [4, 3, 1]), ["stages/1/0", "collision.divide 3", "[16 places, 12 channels]"])
     assertSays(message(shape, divide: [4, 2, 4]), ["stages/2/0", "collision.divide 4", "[4 places, 24 channels]"])
-    XCTAssertEqual(message(shape, CollisionOptions(scheme: .none), divide: [5]), "", "without collisions nothing is cut")
+    XCTAssertEqual(
+      message(shape, CollisionOptions(scheme: .none), divide: [5]), "", "without collisions nothing is cut")
   }
 
   func testSummaryCountsEveryParameterOfThePublishedNetworks() throws {
