@@ -57,7 +57,7 @@ final class IDXSourceTests: ImageTestCase {
       (images, idx([5, 1 << 31, 3], []), "extents"), (images, idx([0, 2, 3], []), "extents"),
       (labels, idx([5], [0, 1, 2, 10, 4]), "label 10 for image 3"),
       (labels, idx([5], [0, 1, 2, 3]), "cut short"), (labels, idx([5], [0, 1, 2, 3, 4, 5]), "longer"),
-      (labels, [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3], ""),
+      (labels, [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3], "damaged or cut short"),
     ]
     for (name, bytes, fragment) in cases {
       try writeIDX()

@@ -157,7 +157,7 @@ final class ImageFolderSourceTests: ImageTestCase {
   }
 
   func testFilesThatAreNoImagesAreNamed() throws {
-    func spoil(_ name: String, _ bytes: [UInt8], naming fragment: String = "") throws {
+    func spoil(_ name: String, _ bytes: [UInt8], naming fragment: String = "set") throws {
       try? FileManager.default.removeItem(atPath: path("set"))
       try copy("images/color.png", to: "set/train/a/1.png")
       try copy("images/color.png", to: "set/test/a/1.png")

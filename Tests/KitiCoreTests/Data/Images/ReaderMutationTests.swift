@@ -2,23 +2,20 @@ import Foundation
 import KitiCore
 import XCTest
 
-/// Every reader of foreign files survives ten thousand damaged ones: it gives images or an error for people, comes to
-/// an end, and leaves nothing behind.
+/// Every reader of foreign files survives ten thousand damaged ones, in all of its forms together: it gives images or an
+/// error for people, comes to an end, and leaves nothing behind.
 final class ReaderMutationTests: ImageTestCase {
-  private static let count = 10_000
-
-  /// Reads `count` damaged copies of `whole`, each as the file `name`, and returns how many still gave images.
-  @discardableResult
+  /// Reads `count` damaged copies of `whole`, each as the file `name`.
   private func survive(
-    _ whole: [UInt8], as name: String, seed: Int, file: StaticString = #filePath, line: UInt = #line,
+    _ count: Int, _ whole: [UInt8], as name: String, seed: Int, file: StaticString = #filePath, line: UInt = #line,
     _ read: () throws -> Void
-  ) throws -> Int {
+  ) throws {
     var random = TestNumbers(seed)
     try write(whole, name)
     XCTAssertNoThrow(try read(), "the whole file", file: file, line: line)
     let before = try names()
     var survivors = 0
-    for number in 0..<Self.count {
+    for number in 0..<count {
       try overwrite(damaged(whole, &random), name)
       do {
         try read()
@@ -30,17 +27,18 @@ final class ReaderMutationTests: ImageTestCase {
       }
     }
     XCTAssertEqual(try names(), before, "nothing was made or removed", file: file, line: line)
-    XCTAssertLessThan(survivors, Self.count, "some damage is noticed", file: file, line: line)
-    return survivors
+    XCTAssertLessThan(survivors, count, "some damage is noticed", file: file, line: line)
   }
 
   /// Everything in the test's folder, links included.
   private func names() throws -> [String] { try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted() }
 
   private func overwrite(_ bytes: [UInt8], _ name: String) throws {
-    let descriptor = open(path(name), O_WRONLY | O_TRUNC)
+    // Not emptied first: some file systems bring such a file to the disk when it is closed.
+    let descriptor = open(path(name), O_WRONLY)
     defer { close(descriptor) }
     XCTAssertEqual(bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }, bytes.count)
+    XCTAssertEqual(ftruncate(descriptor, off_t(bytes.count)), 0)
   }
 
   /// One to four changes: bits, bytes, extreme numbers, pieces cut out, doubled or moved, ends cut off.
@@ -80,24 +78,24 @@ final class ReaderMutationTests: ImageTestCase {
 
   func testCIFARRecords() throws {
     try makeSmallCIFAR("c")
-    try survive(bytes("c/data_batch_1.bin"), as: "c/data_batch_1.bin", seed: 1) { try readCIFAR("c") }
+    try survive(7_500, bytes("c/data_batch_1.bin"), as: "c/data_batch_1.bin", seed: 1) { try readCIFAR("c") }
   }
 
   func testCIFARNames() throws {
     try makeSmallCIFAR("c")
-    try survive(bytes("c/batches.meta.txt"), as: "c/batches.meta.txt", seed: 2) { try readCIFAR("c") }
+    try survive(2_500, bytes("c/batches.meta.txt"), as: "c/batches.meta.txt", seed: 2) { try readCIFAR("c") }
   }
 
   func testTarArchives() throws {
     try makeSmallCIFAR("c")
     try tar(["-cf", "a.tar", "c"])
-    try survive(bytes("a.tar"), as: "a.tar", seed: 3) { try readCIFAR("a.tar") }
+    try survive(5_000, bytes("a.tar"), as: "a.tar", seed: 3) { try readCIFAR("a.tar") }
   }
 
   func testGzippedTarArchives() throws {
     try makeSmallCIFAR("c")
     try tar(["-czf", "a.tar.gz", "c"])
-    try survive(bytes("a.tar.gz"), as: "a.tar.gz", seed: 4) { try readCIFAR("a.tar.gz") }
+    try survive(5_000, bytes("a.tar.gz"), as: "a.tar.gz", seed: 4) { try readCIFAR("a.tar.gz") }
   }
 
   func testIDX() throws {
@@ -108,27 +106,27 @@ final class ReaderMutationTests: ImageTestCase {
     }
     for (seed, name) in [(5, "train-images-idx3-ubyte"), (6, "t10k-labels-idx1-ubyte")] {
       let whole = try bytes(name)
-      try survive(whole, as: name, seed: seed, read)
+      try survive(2_500, whole, as: name, seed: seed, read)
       try overwrite(whole, name)
       try gzip(name)
-      try survive(bytes(name + ".gz"), as: name + ".gz", seed: seed + 2, read)
+      try survive(2_500, bytes(name + ".gz"), as: name + ".gz", seed: seed + 2, read)
       try FileManager.default.removeItem(atPath: path(name + ".gz"))
       try write(whole, name)
     }
   }
 
-  private func surviveImage(_ fixture: String, seed: Int) throws {
+  private func surviveImage(_ count: Int, _ fixture: String, seed: Int) throws {
     try copy("images/\(fixture)", to: "set/train/a/1-\(fixture)")
     try copy("images/grey.png", to: "set/test/a/1.png")
-    try survive(ImageFixtures.bytes("images/\(fixture)"), as: "set/train/a/1-\(fixture)", seed: seed) {
+    try survive(count, ImageFixtures.bytes("images/\(fixture)"), as: "set/train/a/1-\(fixture)", seed: seed) {
       let source = try ImageFolderSource(path: path("set"), options: .init(size: (4, 4), channels: 3))
       _ = try contents(source, .train)
     }
   }
 
-  func testPNG() throws { try surviveImage("palette.png", seed: 9) }
+  func testPNG() throws { try surviveImage(10_000, "palette.png", seed: 9) }
 
-  func testJPEG() throws { try surviveImage("grey.jpg", seed: 10) }
+  func testJPEG() throws { try surviveImage(5_000, "grey.jpg", seed: 10) }
 
-  func testProgressiveJPEG() throws { try surviveImage("progressive.jpg", seed: 11) }
+  func testProgressiveJPEG() throws { try surviveImage(5_000, "progressive.jpg", seed: 11) }
 }
