@@ -127,8 +127,10 @@ extension Configuration {
         batch: Bool.random(using: &random)
           ? .perRank(count()) : .global(accumulation * Int.random(in: 1...9, using: &random)),
         accumulation: accumulation, clipNorm: Bool.random(using: &random) ? positive() : nil,
-        evaluateEvery: interval()),
-      parallel: .init(bucketMiB: positive(), checkEvery: count()),
+        evaluateEvery: interval(), onNonFinite: TrainingConfiguration.OnNonFinite.allCases.randomElement(using: &random)!),
+      parallel: .init(
+        bucketMiB: positive(), checkEvery: count(), watchdogSeconds: Bool.random(using: &random) ? 0 : positive(),
+        timingEvery: count()),
       checkpoint: .init(every: interval(), keep: count()))
   }
 }

@@ -50,12 +50,15 @@ final class ConfigurationTextTests: XCTestCase {
         clipNorm: null
         evaluateEvery: 1 epoch
         syncBatchNorm: false
+        onNonFinite: stop
       parallel:
         bucketMiB: 0.5
         compression: none
         shardOptimizer: false
         reduction: fast
         checkEvery: 100
+        watchdogSeconds: 300.0
+        timingEvery: 100
       checkpoint:
         every: 10 epochs
         keep: 3

@@ -8,6 +8,16 @@ public struct TrainingConfiguration: Sendable, Equatable {
     case global(Int)
   }
 
+  /// What to do when a step's loss or gradient is not a finite number.
+  public enum OnNonFinite: String, Sendable, CaseIterable {
+    /// End the run with an error.
+    case stop
+    /// Leave the update out, on all ranks.
+    case skip
+    /// Go back to the last checkpoint, with half the learning rate.
+    case restore
+  }
+
   /// Passes over the training samples.
   public var epochs: Int
   public var batch: Batch
@@ -18,10 +28,11 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var evaluateEvery: Interval
   /// Whether batch normalization takes its statistics over all ranks.
   public var syncBatchNorm: Bool
+  public var onNonFinite: OnNonFinite
 
   public init(
     epochs: Int, batch: Batch, accumulation: Int = 1, clipNorm: Double? = nil,
-    evaluateEvery: Interval = .epochs(1), syncBatchNorm: Bool = false
+    evaluateEvery: Interval = .epochs(1), syncBatchNorm: Bool = false, onNonFinite: OnNonFinite = .stop
   ) {
     self.epochs = epochs
     self.batch = batch
@@ -29,6 +40,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.clipNorm = clipNorm
     self.evaluateEvery = evaluateEvery
     self.syncBatchNorm = syncBatchNorm
+    self.onNonFinite = onNonFinite
   }
 }
 
@@ -36,6 +48,7 @@ extension TrainingConfiguration {
   package init(_ section: ConfigurationSection) throws {
     try section.accept([
       "epochs", "batch", "globalBatch", "accumulation", "clipNorm", "evaluateEvery", "syncBatchNorm",
+      "onNonFinite",
     ])
     epochs = try section.required("epochs", .count)
     batch = try Self.batch(section)
@@ -43,6 +56,7 @@ extension TrainingConfiguration {
     clipNorm = try section.optional("clipNorm", .number(.positive))
     evaluateEvery = try section.value("evaluateEvery", .interval(allowsTime: true), default: .epochs(1))
     syncBatchNorm = try section.value("syncBatchNorm", .boolean([false]), default: false)
+    onNonFinite = try section.value("onNonFinite", .choice, default: .stop)
     if case .global(let size) = batch, size % accumulation != 0 {
       throw section.impossible(
         "globalBatch", "is \(size), which '\(section.dotted("accumulation"))' (\(accumulation)) does not divide",
@@ -75,7 +89,7 @@ extension TrainingConfiguration {
     return .section([
       ("epochs", .integer(epochs)), size, ("accumulation", .integer(accumulation)),
       ("clipNorm", clipNorm.map { .number($0) } ?? .null), ("evaluateEvery", .interval(evaluateEvery)),
-      ("syncBatchNorm", .boolean(syncBatchNorm)),
+      ("syncBatchNorm", .boolean(syncBatchNorm)), ("onNonFinite", .text(onNonFinite.rawValue)),
     ])
   }
 }
