@@ -4,18 +4,24 @@ public final class TrainingStep {
   public let store: ParameterStore
   public let optimizer: any Optimizer
   public let averager: GradientAverager
+  public let recorder: PhaseRecorder
   private let clipNorm: Float?
   private let outputSize: Int
   private let outputGradient: AlignedBuffer<Float>
 
-  /// - Parameter clipNorm: gradients longer than this are scaled down to it (Pascanu et al. 2013, algorithm 1).
+  /// - Parameters:
+  ///   - clipNorm: gradients longer than this are scaled down to it (Pascanu et al. 2013, algorithm 1).
+  ///   - recorder: learns of each phase of the step, and of each bucket of gradients.
   public init(
-    model: any Model, store: ParameterStore, optimizer: any Optimizer, averager: GradientAverager, clipNorm: Double? = nil
+    model: any Model, store: ParameterStore, optimizer: any Optimizer, averager: GradientAverager, clipNorm: Double? = nil,
+    recorder: PhaseRecorder = PhaseRecorder()
   ) {
     self.model = model
     self.store = store
     self.optimizer = optimizer
     self.averager = averager
+    self.recorder = recorder
+    averager.observer = recorder
     self.clipNorm = clipNorm.map { Float($0) }
     outputSize = model.outputShape.reduce(1, *)
     outputGradient = AlignedBuffer(count: model.capacity * outputSize)
@@ -32,10 +38,12 @@ public final class TrainingStep {
     inputs: UnsafePointer<Float>, targets: UnsafePointer<Float>, count: Int, pass: Pass, globalCount: Int, isLast: Bool
   ) -> Double {
     guard count > 0 else { return 0 }
+    recorder.enter(.forward)
     let prediction = model.forward(inputs, batch: count, pass: pass)
     let loss = RelativeL2().sum(
       prediction: prediction, target: targets, batch: count, size: outputSize, scale: 1 / Float(globalCount),
       gradient: outputGradient.pointer)
+    recorder.enter(.backward)
     model.backward(
       outputGradient: outputGradient.pointer, batch: count, pass: pass, observer: isLast ? averager : nil)
     return loss
@@ -43,9 +51,13 @@ public final class TrainingStep {
 
   /// Waits for the gradients of all ranks and returns their norm, the same on every rank. Collective.
   public func average() throws -> Double {
+    recorder.enter(.averaging)
     try averager.finish()
     return sumOfSquares(store.gradients.pointer, count: store.count).squareRoot()
   }
+
+  /// Clears the gradients without an update.
+  public func discard() { store.gradients.buffer.update(repeating: 0) }
 
   /// Updates the parameters and clears the gradients.
   ///
@@ -53,6 +65,7 @@ public final class TrainingStep {
   ///   - step: 1 for the first update of the run.
   ///   - gradientNorm: as `average` returned it.
   public func update(learningRate: Double, step: Int, gradientNorm: Double) {
+    recorder.enter(.update)
     var scale: Float = 1
     if let clipNorm, gradientNorm > Double(clipNorm) { scale = Float(Double(clipNorm) / gradientNorm) }
     optimizer.update(
