@@ -5,7 +5,7 @@ import KitiMPI
 /// | in the file | |
 /// |---|---|
 /// | the first 4,096 bytes | `CheckpointSeal`: text, with a hash of every byte of the file |
-/// | `/model/<parameter path>` | float32, in the parameter's own shape |
+/// | `/model/<parameter path>` | float32, in the parameter's own shape; the model's statistics as well |
 /// | `/optimizer/<state name>/<parameter path>` | float32, in the same shapes |
 /// | `/state` | attributes named like the properties of `TrainingState` |
 /// | `/config` | the YAML text, in UTF-8 |
@@ -20,7 +20,7 @@ public enum Checkpoint {
   /// - Parameters:
   ///   - path: on a file system that all ranks share. Its folder is made if only that is missing.
   ///   - store: the same values on all ranks.
-  ///   - optimizerState: arrays as long as the store, complete and the same on all ranks.
+  ///   - optimizerState: arrays as long as the store, with or without its statistics, complete and the same on all ranks.
   ///   - state: rank 0's is written.
   ///   - configuration: YAML; rank 0's is written.
   /// - Throws: on every rank the same `KitiError`, kind `.failed`, naming the file; nothing of the attempt is left

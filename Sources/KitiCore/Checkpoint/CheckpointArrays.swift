@@ -49,7 +49,7 @@ struct CheckpointArrays {
   init(_ store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)], ranks: Int) throws {
     var sections = [(Self.model, store.values)]
     for (name, buffer) in optimizerState {
-      guard buffer.count == store.count else {
+      guard buffer.count == store.count || buffer.count == store.values.count else {
         throw KitiError(
           .failed, "The optimizer's state \(name) has \(buffer.count) numbers, and the parameters \(store.count).",
           remedy: "A checkpoint needs the whole state on every rank.")
@@ -58,7 +58,8 @@ struct CheckpointArrays {
     }
     groups = [Self.model, Self.optimizer] + sections.dropFirst().map { $0.0 }
     arrays = sections.flatMap { prefix, buffer in
-      zip(store.parameters, store.ranges).map { parameter, range in
+      let all = zip(store.parameters + store.statistics, store.ranges + store.statisticsRanges)
+      return all.filter { $0.1.upperBound <= buffer.count }.map { parameter, range in
         CheckpointArray(
           path: "\(prefix)/\(parameter.path)", shape: parameter.shape, count: parameter.count,
           in: buffer, at: range.lowerBound)

@@ -23,8 +23,12 @@ struct CheckpointReader {
     try checkEveryByte()
     let header = try readHeader { root in
       let fit = CheckpointFit(path: path, root: root)
-      try fit.checkModel(store.parameters)
-      if let optimizerState { try fit.checkOptimizer(optimizerState.map(\.name), store.parameters) }
+      try fit.checkModel(store.parameters + store.statistics)
+      guard let optimizerState else { return }
+      try fit.checkOptimizer(
+        optimizerState.map {
+          ($0.name, store.parameters + ($0.buffer.count > store.count ? store.statistics : []))
+        })
     }
     try together {
       let file = try HDF5File.open(path)

@@ -48,6 +48,14 @@ public struct MetricsLine: Sendable {
   }
 }
 
+extension MetricsLine {
+  /// The metrics under their own keys, then what was special about them.
+  public mutating func set(_ values: [MetricValue], remarks: [String]) {
+    for value in values { set(value.metric.key, value.value) }
+    if !remarks.isEmpty { set("with", remarks) }
+  }
+}
+
 extension CollisionReport {
   /// What a step's line says of one layer.
   var line: MetricsLine {

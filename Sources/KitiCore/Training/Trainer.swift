@@ -24,9 +24,10 @@ public final class Trainer {
   private let folder: RunFolder
   private let checkpoints: CheckpointFolder
   private let observer: (any TrainingObserver)?
-  private let dataSet: FieldDataSet
+  private let dataSet: any SampleSource
   private let plan: SamplingPlan
   private let work: TrainingStep
+  private let evaluation: Evaluation
   private let consistency: ParameterConsistency
   private let schedule: LearningRateSchedule
   private let collisions: CollisionControl
@@ -73,21 +74,25 @@ public final class Trainer {
       worldSize: communicator.size, seed: configuration.seed)
     let capacity = max(1, plan.largestLocalCount)
     let model = try communicator.agreeing { [dataSet] in
-      try Experiment.model(
-        configuration.model, inputShape: dataSet.inputShape, targetShape: dataSet.targetShape, capacity: capacity)
+      try Experiment.model(configuration, dataSet: dataSet, capacity: capacity)
     }
-    let store = ParameterStore(model.parameters, seed: configuration.seed)
+    let store = ParameterStore(model, seed: configuration.seed)
     work = TrainingStep(
-      model: model, store: store, optimizer: Experiment.optimizer(configuration.optimizer, count: store.count),
+      model: model, objective: Experiment.objective(training, dataSet: dataSet), store: store,
+      optimizer: Experiment.optimizer(configuration.optimizer, store: store),
       averager: GradientAverager(
         store: store, communicator: communicator, bucketMiB: configuration.parallel.bucketMiB),
-      clipNorm: training.clipNorm, recorder: watch.recorder)
+      reducer: training.syncBatchNorm ? try RankSums(over: communicator) : nil, clipNorm: training.clipNorm,
+      weightAverage: training.weightAverage.map { WeightAverage(store: store, decay: $0) },
+      keepsStatistics: training.onNonFinite == .skip, recorder: watch.recorder)
+    evaluation = Evaluation(
+      model: model, objective: work.objective, dataSet: dataSet, flipsImages: training.testFlip)
     consistency = ParameterConsistency(store: store, communicator: communicator)
     schedule = LearningRateSchedule(
-      configuration.optimizer, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs)
+      configuration.optimizer, globalBatch: globalBatch, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs)
     if let resumePoint {
       state = try Checkpoint.read(
-        from: resumePoint.path, into: store, optimizerState: work.optimizer.state, communicator: communicator)
+        from: resumePoint.path, into: store, optimizerState: work.optimizerState, communicator: communicator)
       state.worldSize = communicator.size
     } else {
       state = TrainingState(
@@ -99,7 +104,7 @@ public final class Trainer {
       model.collisions, configuration.model.collision, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs,
       lengthFactors: state.collisionLengths)
     clock = RunClock(elapsed: state.elapsedSeconds)
-    let optimizerBytes = work.optimizer.state.reduce(0) { $0 + $1.buffer.byteCount }
+    let optimizerBytes = work.optimizerState.reduce(0) { $0 + $1.buffer.byteCount }
     description = RunDescription(
       name: configuration.name, ranks: communicator.size, parameterCount: store.parameterCount, trainingSamples: samples,
       testSamples: dataSet.sampleCount(.test), globalBatch: globalBatch, stepsPerEpoch: plan.stepsPerEpoch,
@@ -169,7 +174,7 @@ public final class Trainer {
   ) throws -> StepResult {
     let start = MPI.wallTime
     watch.begin(step: state.step + 1)
-    work.averager.resetTimes()
+    work.begin()
     collisions.begin(step: state.step)
     let globalCount = plan.globalCount(step: state.stepInEpoch)
     var loss = 0.0
@@ -260,7 +265,7 @@ public final class Trainer {
     let factor = state.learningRateFactor * NonFiniteGuard.rateFactor
     work.discard()
     state = try Checkpoint.read(
-      from: path, into: work.store, optimizerState: work.optimizer.state, communicator: communicator)
+      from: path, into: work.store, optimizerState: work.optimizerState, communicator: communicator)
     try nonFinite.countRestore(to: state.step, failedStep: failedStep, reason: reason, checkpoint: path)
     state.worldSize = communicator.size
     state.learningRateFactor = factor
@@ -324,19 +329,23 @@ public final class Trainer {
   private func evaluate() throws {
     watch.recorder.enter(.evaluation)
     let start = MPI.wallTime
-    let result = try Evaluation.relativeL2(
-      model: work.model, dataSet: dataSet, split: .test, communicator: communicator)
-    let isBest = result.mean < state.bestMetric ?? .infinity
-    if isBest { state.bestMetric = result.mean }
+    try agreeOnStatistics()
+    work.weightAverage?.swap()
+    defer { work.weightAverage?.swap() }
+    let result = try evaluation.run(.test, communicator: communicator)
+    let first = result.values[0]
+    let isBest = state.bestMetric.map { first.metric.isBetter(first.value, than: $0) } ?? true
+    if isBest { state.bestMetric = first.value }
     let report = EvaluationReport(
-      step: state.step, epoch: (state.step - 1) / plan.stepsPerEpoch, relativeL2: result.mean, samples: result.samples,
-      seconds: MPI.wallTime - start, isBest: isBest)
+      step: state.step, epoch: (state.step - 1) / plan.stepsPerEpoch, metrics: result.values,
+      remarks: configuration.training.evaluationRemarks, samples: result.samples, seconds: MPI.wallTime - start,
+      isBest: isBest)
     lastEvaluation = report
     guard communicator.rank == 0 else { return }
     var line = MetricsLine(kind: "evaluation")
     line.set("step", report.step)
     line.set("epoch", report.epoch)
-    line.set("relativeL2", report.relativeL2)
+    line.set(report.metrics, remarks: report.remarks)
     line.set("samples", report.samples)
     try metrics?.write(line)
     observer?.evaluationEnds(report)
@@ -346,11 +355,12 @@ public final class Trainer {
     watch.recorder.enter(.checkpoint)
     let start = MPI.wallTime
     try consistency.check(step: state.step)
+    try agreeOnStatistics()
     state.elapsedSeconds = clock.elapsed
     state.collisionLengths = collisions.state
     let path = checkpoints.path(step: state.step)
     try Checkpoint.write(
-      to: path, store: work.store, optimizerState: work.optimizer.state, state: state,
+      to: path, store: work.store, optimizerState: work.optimizerState, state: state,
       configuration: configuration.yaml, communicator: communicator)
     try communicator.onFirstRank { try checkpoints.commit(step: state.step) }
     lastCheckpoint = path
@@ -361,6 +371,15 @@ public final class Trainer {
     guard let timings = try watch.timings(step: state.step) else { return }
     try metrics?.write(timings.line)
     if let notice = watch.notice(of: timings) { observer?.notice(notice) }
+  }
+
+  /// Each rank has gathered running statistics from its own samples; an evaluation or a checkpoint is of one model.
+  private func agreeOnStatistics() throws {
+    let store = work.store
+    try communicator.average(store.statisticsBuffer)
+    guard let average = work.weightAverage else { return }
+    try communicator.average(
+      UnsafeMutableBufferPointer(start: average.average.pointer + store.count, count: store.values.count - store.count))
   }
 
   /// Ranks may be started with different command lines: they must not train different things.

@@ -71,9 +71,9 @@ final class StepBench {
     let shape = FNO1D.Shape(points: 1_024)
     let model = try FNO1D(
       shape: shape, collision: collision, divide: 4, capacity: batch)
-    let store = ParameterStore(model.parameters, seed: 1)
+    let store = ParameterStore(model, seed: 1)
     work = TrainingStep(
-      model: model, store: store, optimizer: Adam(count: store.count, weightDecay: 1e-4),
+      model: model, objective: FieldObjective(outputShape: model.outputShape), store: store, optimizer: Adam(count: store.count, weightDecay: 1e-4),
       averager: GradientAverager(store: store, communicator: communicator, bucketMiB: 0.5))
     inputs = AlignedBuffer(count: batch * shape.points)
     targets = AlignedBuffer(count: batch * shape.points)

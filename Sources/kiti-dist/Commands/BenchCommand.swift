@@ -3,8 +3,8 @@ import KitiCore
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measure training steps on random data.",
-    subcommands: [FNO1DBench.self, CollisionBench.self])
+    commandName: "bench", abstract: "Measure training steps and their parts on random data.",
+    subcommands: [FNO1DBench.self, CollisionBench.self, LoaderBench.self])
 }
 
 /// What every benchmark of a model takes.
