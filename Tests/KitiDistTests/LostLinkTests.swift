@@ -58,7 +58,6 @@ final class LostLinkTests: ProgramTestCase {
   func testCutLinkIsNoticedOnBothSidesAndTheRunResumes() throws {
     let settings = [
       "plm_rsh_agent \(try writeAgent())", "oob_tcp_if_include eth0", "btl_tcp_if_include eth0", "mpi_yield_when_idle 1",
-      "oob_tcp_keepalive_time 3", "oob_tcp_keepalive_intvl 1", "oob_tcp_keepalive_probes 3",
     ].flatMap { ["--mca"] + $0.split(separator: " ").map(String.init) }
     let set = ["training.epochs=1000000", "training.evaluateEvery=1000000 epochs", "checkpoint={every: 50 steps, keep: 2}"]
     let job = try program.launch(
@@ -71,12 +70,13 @@ final class LostLinkTests: ProgramTestCase {
       return XCTFail("the run did not begin: \(job.errors)")
     }
     XCTAssertTrue(try succeeds("ip", "-n", bridge, "link", "set", "p1", "down"))
-    let outcome = job.wait()
-    XCTAssertNotEqual(outcome.status, 0, outcome.text)
+    // Both ranks end by themselves. The launcher may wait for ever for a host that it cannot reach.
+    XCTAssertTrue(
+      job.waits { job.process(ofRank: 0) == nil && job.process(ofRank: 1) == nil }, "a rank still runs: \(job.errors)")
+    job.end()
     for fragment in ["watchdog on rank 0: rank 1 has not reached", "rank 1 on \(hosts[1]): not heard of for"] {
-      XCTAssertTrue(outcome.errors.contains(fragment), "'\(fragment)': \(outcome.errors)")
+      XCTAssertTrue(job.errors.contains(fragment), "'\(fragment)': \(job.errors)")
     }
-    XCTAssertTrue(job.isGone(), "processes on one of the hosts still run")
     try assertAllCheckpointsAreIntact("run")
     let step = try program.inspect(path("run")).state.step
     try program.succeed(train(resume: "run", maxSteps: step + 3, set: set), ranks: 2)
