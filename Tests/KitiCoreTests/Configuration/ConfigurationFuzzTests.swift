@@ -145,8 +145,11 @@ extension Configuration {
           ? .perRank(count()) : .global(accumulation * Int.random(in: 1...9, using: &random)),
         accumulation: accumulation, clipNorm: Bool.random(using: &random) ? positive() : nil,
         evaluateEvery: interval(), syncBatchNorm: .random(using: &random), labelSmoothing: unit(),
-        weightAverage: Bool.random(using: &random) ? 0.5 + unit() / 4 : nil, testFlip: .random(using: &random)),
-      parallel: .init(bucketMiB: positive(), checkEvery: count()),
+        weightAverage: Bool.random(using: &random) ? 0.5 + unit() / 4 : nil, testFlip: .random(using: &random),
+        onNonFinite: TrainingConfiguration.OnNonFinite.allCases.randomElement(using: &random)!),
+      parallel: .init(
+        bucketMiB: positive(), checkEvery: count(), watchdogSeconds: Bool.random(using: &random) ? 0 : positive(),
+        timingEvery: count()),
       checkpoint: .init(every: interval(), keep: count()))
   }
 }
