@@ -159,7 +159,8 @@ final class CIFARSourceTests: ImageTestCase {
     }
     // One file behind a link, in the folder and in archives with symbolic and with hard links.
     try FileManager.default.moveItem(atPath: path("deep/c/test_batch.bin"), toPath: path("elsewhere"))
-    try FileManager.default.createSymbolicLink(atPath: path("deep/c/test_batch.bin"), withDestinationPath: path("elsewhere"))
+    try FileManager.default.createSymbolicLink(
+      atPath: path("deep/c/test_batch.bin"), withDestinationPath: path("elsewhere"))
     assertError(.badData, naming: "test_batch.bin") { _ = try source(path("deep/c")) }
     try tar(["-C", "deep", "-czf", "link.tar.gz", "c"])
     assertError(.badData, naming: "test_batch.bin") { _ = try source(path("link.tar.gz")) }

@@ -33,7 +33,8 @@ final class IDXSourceTests: ImageTestCase {
 
   func testTheDebianPackageIsRead() throws {
     let place = "/usr/share/datasets/fashion-mnist"
-    try XCTSkipUnless(FileManager.default.fileExists(atPath: place), "the package dataset-fashion-mnist is not installed")
+    let isThere = FileManager.default.fileExists(atPath: place)
+    try XCTSkipUnless(isThere, "the package dataset-fashion-mnist is not installed")
     let source = try IDXSource(path: place, edition: .fashionMNIST)
     XCTAssertEqual(source.shape, ImageShape(height: 28, width: 28, channels: 1))
     XCTAssertEqual(source.sampleCount(.train), 60_000)
