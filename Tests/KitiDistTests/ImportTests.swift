@@ -4,7 +4,9 @@ import XCTest
 /// Importing images: the same file on any number of ranks, or one report that names what is wrong.
 final class ImportTests: ProgramTestCase {
   /// CIFAR-10 in its publisher's form, two images a file.
-  private func makeCIFAR(_ name: String = "cifar", spoil: (String, inout [UInt8]) -> Void = { _, _ in }) throws -> String {
+  private func makeCIFAR(
+    _ name: String = "cifar", spoil: (String, inout [UInt8]) -> Void = { _, _ in }
+  ) throws -> String {
     let place = path(name)
     try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
     for (number, file) in ((1...5).map { "data_batch_\($0).bin" } + ["test_batch.bin"]).enumerated() {
@@ -41,7 +43,8 @@ final class ImportTests: ProgramTestCase {
     try program.succeed(arguments(makeCIFAR(), "a.h5"))
     let output = try program.succeed(["data", "inspect", path("a.h5")]).output
     for fragment in [
-      "cifar10", "10 training, 2 test", "made by a test", "class9", "/train/inputs", "10 × 32 × 32 × 3", "mean  ", "std  ",
+      "cifar10", "10 training, 2 test", "made by a test", "class9", "/train/inputs", "10 × 32 × 32 × 3", "mean  ",
+      "std  ",
     ] {
       XCTAssertTrue(output.contains(fragment), "'\(fragment)' is missing: \(output)")
     }
@@ -60,7 +63,8 @@ final class ImportTests: ProgramTestCase {
           Refusal(arguments: arguments(data, "new.h5"), ranks: ranks, fragments: [data]),
         ], status: 65)
       try assertRefused(
-        [Refusal(arguments: arguments(path("absent"), "new.h5"), ranks: ranks, fragments: [path("absent")])], status: 64)
+        [Refusal(arguments: arguments(path("absent"), "new.h5"), ranks: ranks, fragments: [path("absent")])],
+        status: 64)
     }
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("new.h5")))
     XCTAssertFalse(FileManager.default.fileExists(atPath: path("new.h5.partial")))
@@ -77,10 +81,10 @@ final class ImportTests: ProgramTestCase {
     func images(_ options: [String]) -> [String] {
       ["data", "import", "images", folder.path, "--output", path("a.h5")] + options
     }
-    try assertRefused(images(["--channels", "2"]), status: 64, naming: "--channels 2")
-    try assertRefused(images(["--size", "32"]), status: 64, naming: "--size")
-    try assertRefused(images(["--size", "0x5"]), status: 64, naming: "--size")
-    try assertRefused(["data", "import", "cifar11", "x", "--output", path("a.h5")], status: 64, naming: "cifar11")
+    try assertRefused(images(["--channels", "2"]), ranks: [nil], status: 64, naming: "--channels 2")
+    try assertRefused(images(["--size", "32"]), ranks: [nil], status: 64, naming: "--size")
+    try assertRefused(images(["--size", "0x5"]), ranks: [nil], status: 64, naming: "--size")
+    try assertRefused(["data", "import", "cifar11"], status: 64, naming: "cifar11")
   }
 
   func testImagesAreNoFields() throws {

@@ -18,7 +18,9 @@ struct LoaderBench: ParsableCommand {
   @Option(help: ArgumentHelp("Steps to measure, after a warm-up.", valueName: "n"))
   var steps = 400
 
-  @Option(help: ArgumentHelp("A data set of images to read; 10,000 random ones of 32 x 32 x 3 unless told.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "A data set of images to read; 10,000 random ones of 32 x 32 x 3 unless told.", valueName: "file"))
   var data: String?
 
   @Flag(help: "One JSON line instead of text.")

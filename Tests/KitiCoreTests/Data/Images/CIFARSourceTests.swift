@@ -129,10 +129,12 @@ final class CIFARSourceTests: ImageTestCase {
       try FileManager.default.removeItem(atPath: "\(wrong)/\(name)")
       assertError(.badData, naming: name, wrong) { _ = try source(wrong) }
     }
-    for text in ["", "one\ntwo\n", (0..<10).map { _ in "same" }.joined(separator: "\n")] {
+    for text in ["\n", "one\ntwo\n", (0..<10).map { _ in "same" }.joined(separator: "\n")] {
       let wrong = try spoil("batches.meta.txt") { $0 = Array(text.utf8) }
       assertError(.badData, naming: "batches.meta.txt", "10 different") { _ = try source(wrong) }
     }
+    let empty = try spoil("batches.meta.txt") { $0 = [] }
+    assertError(.badData, naming: "batches.meta.txt", "cut short") { _ = try source(empty) }
     let binary = try spoil("batches.meta.txt") { $0 = [0xFF, 0xFE, 10] }
     assertError(.badData, naming: "batches.meta.txt", "UTF-8") { _ = try source(binary) }
     try write(Array("no archive".utf8), "text.tar.gz")
@@ -159,7 +161,8 @@ final class CIFARSourceTests: ImageTestCase {
     }
     // One file behind a link, in the folder and in archives with symbolic and with hard links.
     try FileManager.default.moveItem(atPath: path("deep/c/test_batch.bin"), toPath: path("elsewhere"))
-    try FileManager.default.createSymbolicLink(atPath: path("deep/c/test_batch.bin"), withDestinationPath: path("elsewhere"))
+    try FileManager.default.createSymbolicLink(
+      atPath: path("deep/c/test_batch.bin"), withDestinationPath: path("elsewhere"))
     assertError(.badData, naming: "test_batch.bin") { _ = try source(path("deep/c")) }
     try tar(["-C", "deep", "-czf", "link.tar.gz", "c"])
     assertError(.badData, naming: "test_batch.bin") { _ = try source(path("link.tar.gz")) }

@@ -15,7 +15,9 @@ final class ImageAugmentationTests: ImageTestCase {
   }
 
   /// The view of an image, one number at a time: padded, cut, mirrored, covered.
-  private func reference(_ image: [Float], _ look: ImageAugmentation.Look, _ augmentation: ImageAugmentation) -> [Float] {
+  private func reference(
+    _ image: [Float], _ look: ImageAugmentation.Look, _ augmentation: ImageAugmentation
+  ) -> [Float] {
     let (height, width, pad) = (shape.height, shape.width, augmentation.crop)
     func padded(_ y: Int, _ x: Int, _ channel: Int) -> Float {
       var (y, x) = (y - pad, x - pad)

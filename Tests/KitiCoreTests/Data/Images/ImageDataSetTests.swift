@@ -102,7 +102,9 @@ final class ImageDataSetTests: ImageTestCase {
       let view = SampleView.training(seed: 1, epoch: 1)
       try dataSet.read(.train, sample: 0, view: view, input: input, target: target)
       let count = AllocationCount.during {
-        for sample in 0..<100 { try? dataSet.read(.train, sample: sample % 7, view: view, input: input, target: target) }
+        for sample in 0..<100 {
+          try? dataSet.read(.train, sample: sample % 7, view: view, input: input, target: target)
+        }
       }
       try XCTSkipIf(count == nil, "this runtime does not count allocations")
       XCTAssertEqual(count, 0, "limit \(limit)")

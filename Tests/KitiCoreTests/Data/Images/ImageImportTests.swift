@@ -63,7 +63,8 @@ final class ImageImportTests: MPITestCase {
 
   func testBytesDoNotDependOnRanks() throws {
     if world.rank == 0 {
-      try ImageImport(kind: .cifar10, source: source()).write(to: path("alone.h5"), overwrite: false, communicator: .single)
+      try ImageImport(kind: .cifar10, source: source())
+        .write(to: path("alone.h5"), overwrite: false, communicator: .single)
     }
     try ImageImport(kind: .cifar10, source: source()).write(to: path("all.h5"), overwrite: false)
     XCTAssertEqual(try contents("all.h5"), try contents("alone.h5"))

@@ -50,8 +50,8 @@ class ImageTestCase: DataSetTestCase {
 
   /// A file of IDX form.
   func idx(_ extents: [Int], _ bytes: [UInt8]) -> [UInt8] {
-    [0, 0, 8, UInt8(extents.count)] + extents.flatMap { extent in (0..<4).map { UInt8(extent >> (24 - 8 * $0) & 255) } }
-      + bytes
+    let words = extents.flatMap { extent in (0..<4).map { UInt8(extent >> (24 - 8 * $0) & 255) } }
+    return [0, 0, 8, UInt8(extents.count)] + words + bytes
   }
 
   /// The four files of a data set of images of 2 x 3 pixels, each pixel another value.

@@ -2,8 +2,8 @@ import Foundation
 import KitiCore
 import XCTest
 
-/// Every reader of foreign files survives ten thousand damaged ones, in all of its forms together: it gives images or an
-/// error for people, comes to an end, and leaves nothing behind.
+/// Every reader of foreign files survives ten thousand damaged ones, in all of its forms together: it gives images or
+/// an error for people, comes to an end, and leaves nothing behind.
 final class ReaderMutationTests: ImageTestCase {
   /// Reads `count` damaged copies of `whole`, each as the file `name`.
   private func survive(
