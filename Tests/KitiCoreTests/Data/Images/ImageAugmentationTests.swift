@@ -45,7 +45,7 @@ final class ImageAugmentationTests: ImageTestCase {
   }
 
   func testViewsAreThoseOfAPlainReference() throws {
-    try ImageDataSet.writeRandom(to: path("a.h5"), trainCount: 20, testCount: 1, shape: shape)
+    _ = try makeImages("a.h5", train: 20, shape: [9, 7, 3])
     let plain = try ImageDataSet(path: path("a.h5"))
     for augmentation in [
       ImageAugmentation.none, .init(crop: 2), .init(crop: 6, padding: .reflect), .init(flip: .random),
@@ -134,7 +134,7 @@ final class ImageAugmentationTests: ImageTestCase {
   }
 
   func testALookDependsOnNeitherRankNorBatch() throws {
-    try ImageDataSet.writeRandom(to: path("a.h5"), trainCount: 30, testCount: 1, shape: shape)
+    _ = try makeImages("a.h5", train: 30, shape: [9, 7, 3])
     let dataSet = try ImageDataSet(path: path("a.h5"), augmentation: .init(crop: 2, flip: .random, cutout: 3))
     /// What all ranks of a world get in two epochs, by epoch and sample.
     func views(worldSize: Int, accumulation: Int) throws -> [[Int: [Float]]] {

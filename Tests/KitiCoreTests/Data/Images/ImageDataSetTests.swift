@@ -18,30 +18,6 @@ private func read(
 
 /// Opening files of images and reading samples.
 final class ImageDataSetTests: ImageTestCase {
-  private let classes = ["a", "b", "c"]
-
-  /// A file of random images, after `change` has had its way with it.
-  private func makeImages(
-    _ name: String = "images.h5", train: Int = 7, test: Int = 3, shape: [Int] = [4, 5, 3],
-    change: (Group) throws -> Void = { _ in }
-  ) throws -> String {
-    var random = TestNumbers(11)
-    let file = try HDF5File.create(path(name), ifExists: .replace)
-    try file.attributes.set("kind", to: "images")
-    try file.attributes.set("classes", to: classes)
-    try file.attributes.set("mean", to: Array([0.25, 0.5, 0.75].prefix(shape[2])))
-    try file.attributes.set("std", to: Array([0.5, 0.25, 0].prefix(shape[2])))
-    for (split, count) in [("train", train), ("test", test)] {
-      let pixels = (0..<count * shape.reduce(1, *)).map { _ in UInt8.random(in: 0...255, using: &random) }
-      try file.root.createDataSet("\(split)/inputs", of: UInt8.self, shape: [count] + shape).write(pixels)
-      try file.root.createDataSet("\(split)/targets", of: Int32.self, shape: [count])
-        .write((0..<count).map { Int32($0 % 3) })
-    }
-    try change(file.root)
-    try file.close()
-    return path(name)
-  }
-
   func testReadsEverySampleNormalised() throws {
     for shape in [[4, 5, 3], [3, 2, 1], [1, 1, 3]] {
       let path = try makeImages(shape: shape)
