@@ -31,10 +31,14 @@ package struct CheckpointWriter {
 
   package func write(
     _ store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)], _ state: TrainingState,
-    _ configuration: String
+    _ configuration: String, shard: OptimizerShard? = nil, residual: AlignedBuffer<Float>? = nil
   ) throws {
     do {
-      let arrays = try together { try CheckpointArrays(store, optimizerState, ranks: communicator.size) }
+      let arrays = try together {
+        try CheckpointArrays(
+          store, optimizerState, shard ?? OptimizerShard(whole: store.count), residual: residual, communicator)
+      }
+      try arrays.collectShards()
       // Attributes must be the same on all ranks, and rank 0's clock is not the others'.
       let header = CheckpointHeader(
         state: TrainingState(words: try communicator.broadcast(state.words, root: 0)),
@@ -78,7 +82,8 @@ package struct CheckpointWriter {
   /// from different ones would be of no model at all.
   private func compareWithNext(_ arrays: CheckpointArrays, _ hashes: [UInt64]) throws {
     try together {
-      for ((array, owner), hash) in zip(zip(arrays.arrays, arrays.owners), hashes) where owner == next {
+      for ((array, owner), hash) in zip(zip(arrays.arrays, arrays.owners), hashes)
+      where owner == next && array.isReplicated {
         guard array.hash == hash else {
           throw KitiError(
             .failed, "\(path): the checkpoint was not written: ranks hold different values of \(array.path).",

@@ -48,6 +48,23 @@ public struct MetricsLine: Sendable {
   }
 }
 
+extension MetricsLine {
+  /// What a time was spent on, as shares of it, and the share of communication that was hidden behind computing.
+  ///
+  /// - Parameters:
+  ///   - computeSeconds, seconds: computing and all of the time in which the communication was.
+  ///   - steps: in that time; bytes are those of one.
+  public mutating func set(
+    _ communication: CommunicationReport, compute computeSeconds: Double, of seconds: Double, steps: Int = 1
+  ) {
+    func share(_ value: Double) -> Double { (value * 1e4).rounded() / 1e4 }
+    set("computeShare", share(computeSeconds / seconds))
+    set("communicationShare", share(communication.exposedSeconds / seconds))
+    set("hiddenShare", share(communication.hiddenShare))
+    set("bytesSent", communication.bytesSent / steps)
+  }
+}
+
 extension CollisionReport {
   /// What a step's line says of one layer.
   var line: MetricsLine {

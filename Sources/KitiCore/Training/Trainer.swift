@@ -72,17 +72,23 @@ public final class Trainer {
         configuration.model, inputShape: dataSet.inputShape, targetShape: dataSet.targetShape, capacity: capacity)
     }
     let store = ParameterStore(model.parameters, seed: configuration.seed)
+    let averager = try communicator.agreeing {
+      try GradientAverager(store: store, communicator: communicator, configuration: configuration.parallel)
+    }
+    let optimizer = Experiment.optimizer(configuration.optimizer, count: averager.shard.count)
     work = TrainingStep(
-      model: model, store: store, optimizer: Experiment.optimizer(configuration.optimizer, count: store.count),
-      averager: GradientAverager(
-        store: store, communicator: communicator, bucketMiB: configuration.parallel.bucketMiB),
+      model: model, store: store, optimizer: optimizer, averager: averager,
+      parameterAverager: ParameterAverager(
+        store: store, states: optimizer.state.map(\.buffer), communicator: communicator,
+        configuration: configuration.parallel),
       clipNorm: training.clipNorm)
     consistency = ParameterConsistency(store: store, communicator: communicator)
     schedule = LearningRateSchedule(
       configuration.optimizer, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs)
     if let resumePoint {
       state = try Checkpoint.read(
-        from: resumePoint.path, into: store, optimizerState: work.optimizer.state, communicator: communicator)
+        from: resumePoint.path, into: store, optimizerState: work.optimizer.state, shard: averager.shard,
+        residual: averager.residual, communicator: communicator)
       state.worldSize = communicator.size
     } else {
       state = TrainingState(
@@ -119,50 +125,79 @@ public final class Trainer {
     defer { loader.stop() }
     var evaluations = IntervalTimer(configuration.training.evaluateEvery, stepsPerEpoch: plan.stepsPerEpoch)
     var saves = IntervalTimer(configuration.checkpoint.every, stepsPerEpoch: plan.stepsPerEpoch)
+    let localSteps = configuration.parallel.localSteps
+    var due = Due()
     while state.step < limit {
-      let due = try step(loader, evaluations: &evaluations, saves: &saves)
-      let isLast = state.step == limit
-      if state.step % configuration.parallel.checkEvery == 0 { try consistency.check(step: state.step) }
+      let isLast = state.step + 1 == limit
+      let endsLocalSteps = isLast || (state.step + 1) % localSteps == 0
+      due.formUnion(try step(loader, averages: endsLocalSteps, evaluations: &evaluations, saves: &saves))
+      // Until then ranks differ, and what is due waits.
+      guard endsLocalSteps else { continue }
+      if state.step % configuration.parallel.checkEvery < localSteps { try consistency.check(step: state.step) }
       if due.evaluation || state.step == total { try evaluate() }
       if due.save || isLast || due.stop { try save() }
       if due.stop, !isLast {
         return .stopped(signal: try communicator.allreduce(StopSignals.pending ?? 0, .maximum))
       }
+      due = Due()
     }
     return state.step == total ? .finished : .reachedLimit
   }
 
   // MARK: - One step
 
+  /// What is to be done after a step, on all ranks alike.
+  private struct Due {
+    var evaluation = false
+    var save = false
+    var stop = false
+
+    mutating func formUnion(_ other: Due) {
+      self = Due(
+        evaluation: evaluation || other.evaluation, save: save || other.save, stop: stop || other.stop)
+    }
+  }
+
   private func step(
-    _ loader: BatchLoader, evaluations: inout IntervalTimer, saves: inout IntervalTimer
-  ) throws -> (evaluation: Bool, save: Bool, stop: Bool) {
+    _ loader: BatchLoader, averages: Bool, evaluations: inout IntervalTimer, saves: inout IntervalTimer
+  ) throws -> Due {
     let start = MPI.wallTime
-    work.averager.resetTimes()
+    var computing = 0.0
     collisions.begin(step: state.step)
     let globalCount = plan.globalCount(step: state.stepInEpoch)
+    let gradientCount =
+      work.parameterAverager == nil ? globalCount : plan.localPositions(step: state.stepInEpoch).count
     var loss = 0.0
     var done = 0
     for micro in 0..<configuration.training.accumulation {
       let batch = try loader.next()
+      let begin = MPI.wallTime
       let pass = Pass(
         isTraining: true, seed: configuration.seed, step: UInt64(state.step), rank: communicator.rank,
         firstSample: done, sampleIndices: batch.indices)
       loss += work.accumulate(
-        inputs: batch.inputs, targets: batch.targets, count: batch.count, pass: pass, globalCount: globalCount,
+        inputs: batch.inputs, targets: batch.targets, count: batch.count, pass: pass, globalCount: gradientCount,
         isLast: micro == configuration.training.accumulation - 1)
+      computing += MPI.wallTime - begin
       done += batch.count
     }
+    let begin = MPI.wallTime
     let gradientNorm = try work.average()
+    computing += MPI.wallTime - begin
     let isFirst = communicator.rank == 0
     let shared = try share(
       loss: loss, stop: StopSignals.pending != nil, evaluation: isFirst && evaluations.isTimeUp,
       save: isFirst && saves.isTimeUp)
     let learningRate = schedule.rate(step: state.step)
     try requireFinite(loss: shared.loss / Double(globalCount), gradientNorm: gradientNorm)
-    work.update(learningRate: learningRate, step: state.step + 1, gradientNorm: gradientNorm)
+    let updateBegin = MPI.wallTime
+    try work.update(learningRate: learningRate, step: state.step + 1)
+    if averages { try work.parameterAverager?.average() }
+    computing += MPI.wallTime - updateBegin
     advance(by: globalCount)
     let seconds = MPI.wallTime - start
+    let communication = work.communication
+    work.resetTimes()
     try record(
       StepReport(
         step: state.step, totalSteps: description.totalSteps, epoch: (state.step - 1) / plan.stepsPerEpoch,
@@ -170,11 +205,12 @@ public final class Trainer {
           + (state.samplesInEpoch == 0 ? description.trainingSamples : state.samplesInEpoch),
         loss: shared.loss / Double(globalCount), learningRate: learningRate, gradientNorm: gradientNorm,
         samplesPerSecond: Double(globalCount) / seconds, collisionRate: shared.collisionRate,
-        communicationShare: communicator.size > 1 ? work.averager.exposedSeconds / seconds : nil,
+        seconds: seconds, computeSeconds: computing - communication.exposedSeconds,
+        communication: communicator.size > 1 ? communication : nil,
         collisions: collisions.reports))
-    return (
-      evaluations.isDue(step: state.step) || shared.evaluation, saves.isDue(step: state.step) || shared.save, shared.stop
-    )
+    return Due(
+      evaluation: evaluations.isDue(step: state.step) || shared.evaluation,
+      save: saves.isDue(step: state.step) || shared.save, stop: shared.stop)
   }
 
   private struct Shared {
@@ -253,7 +289,7 @@ public final class Trainer {
     line.set("samplesPerSecond", (report.samplesPerSecond * 10).rounded() / 10)
     if let rate = report.collisionRate { line.set("collisionRate", rate) }
     if !report.collisions.isEmpty { line.set("collisions", report.collisions.map(\.line)) }
-    if let share = report.communicationShare { line.set("communicationShare", (share * 1e4).rounded() / 1e4) }
+    if let communication = report.communication { line.set(communication, compute: report.computeSeconds, of: report.seconds) }
     try metrics?.write(line)
     observer?.stepEnds(report)
   }
@@ -285,8 +321,8 @@ public final class Trainer {
     state.collisionLengths = collisions.state
     let path = checkpoints.path(step: state.step)
     try Checkpoint.write(
-      to: path, store: work.store, optimizerState: work.optimizer.state, state: state,
-      configuration: configuration.yaml, communicator: communicator)
+      to: path, store: work.store, optimizerState: work.optimizer.state, shard: work.averager.shard,
+      residual: work.averager.residual, state: state, configuration: configuration.yaml, communicator: communicator)
     try communicator.onFirstRank { try checkpoints.commit(step: state.step) }
     lastCheckpoint = path
     observer?.checkpointIsWritten(path: path, seconds: MPI.wallTime - start)

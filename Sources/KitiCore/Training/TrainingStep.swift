@@ -4,18 +4,25 @@ public final class TrainingStep {
   public let store: ParameterStore
   public let optimizer: any Optimizer
   public let averager: GradientAverager
+  /// Of local steps; nil where ranks average gradients.
+  public let parameterAverager: ParameterAverager?
+  /// Samples of this rank since the last update, and the norm of their gradient.
+  private var localCount = 0
+  private var localNorm = 0.0
   private let clipNorm: Float?
   private let outputSize: Int
   private let outputGradient: AlignedBuffer<Float>
 
   /// - Parameter clipNorm: gradients longer than this are scaled down to it (Pascanu et al. 2013, algorithm 1).
   public init(
-    model: any Model, store: ParameterStore, optimizer: any Optimizer, averager: GradientAverager, clipNorm: Double? = nil
+    model: any Model, store: ParameterStore, optimizer: any Optimizer, averager: GradientAverager,
+    parameterAverager: ParameterAverager? = nil, clipNorm: Double? = nil
   ) {
     self.model = model
     self.store = store
     self.optimizer = optimizer
     self.averager = averager
+    self.parameterAverager = parameterAverager
     self.clipNorm = clipNorm.map { Float($0) }
     outputSize = model.outputShape.reduce(1, *)
     outputGradient = AlignedBuffer(count: model.capacity * outputSize)
@@ -25,13 +32,14 @@ public final class TrainingStep {
   ///
   /// - Parameters:
   ///   - inputs, targets: `[count] + shape` of the model.
-  ///   - globalCount: samples of the whole step, over all ranks and batches.
+  ///   - globalCount: samples of the whole step, over all batches, and over all ranks unless they make local steps.
   ///   - isLast: no batch of this step follows on this rank: finished gradients may leave.
   /// - Returns: the sum of the losses of the batch.
   public func accumulate(
     inputs: UnsafePointer<Float>, targets: UnsafePointer<Float>, count: Int, pass: Pass, globalCount: Int, isLast: Bool
   ) -> Double {
     guard count > 0 else { return 0 }
+    localCount += count
     let prediction = model.forward(inputs, batch: count, pass: pass)
     let loss = RelativeL2().sum(
       prediction: prediction, target: targets, batch: count, size: outputSize, scale: 1 / Float(globalCount),
@@ -42,21 +50,44 @@ public final class TrainingStep {
   }
 
   /// Waits for the gradients of all ranks and returns their norm, the same on every rank. Collective.
+  ///
+  /// With local steps each rank keeps its gradients, and the norm is the mean one.
   public func average() throws -> Double {
     try averager.finish()
-    return sumOfSquares(store.gradients.pointer, count: store.count).squareRoot()
+    localNorm = try averager.gradientNorm()
+    return try parameterAverager?.meanNorm(localNorm, samples: localCount) ?? localNorm
   }
 
-  /// Updates the parameters and clears the gradients.
+  /// Updates the parameters and clears the gradients. Collective if the optimizer is sharded.
   ///
-  /// - Parameters:
-  ///   - step: 1 for the first update of the run.
-  ///   - gradientNorm: as `average` returned it.
-  public func update(learningRate: Double, step: Int, gradientNorm: Double) {
+  /// - Parameter step: 1 for the first update of the run.
+  public func update(learningRate: Double, step: Int) throws {
+    let isIdle = parameterAverager != nil && localCount == 0
+    parameterAverager?.count(samples: localCount)
+    localCount = 0
+    // A rank without samples makes no local step: momentum alone must not move it.
+    if isIdle { return }
     var scale: Float = 1
-    if let clipNorm, gradientNorm > Double(clipNorm) { scale = Float(Double(clipNorm) / gradientNorm) }
-    optimizer.update(
-      values: store.values.pointer, gradients: store.gradients.pointer, range: 0..<store.count,
-      learningRate: Float(learningRate), step: step, gradientScale: scale)
+    if let clipNorm, localNorm > Double(clipNorm) { scale = Float(Double(clipNorm) / localNorm) }
+    for piece in averager.shard.pieces {
+      let offset = piece.range.lowerBound - piece.stateOffset
+      optimizer.update(
+        values: store.values.pointer + offset, gradients: store.gradients.pointer + offset,
+        range: piece.stateOffset..<piece.stateOffset + piece.range.count, learningRate: Float(learningRate), step: step,
+        gradientScale: scale)
+    }
+    try averager.collectValues()
+  }
+
+  /// What communication cost since the last `resetTimes`.
+  public var communication: CommunicationReport {
+    var report = averager.report
+    if let own = parameterAverager?.report { report.add(own) }
+    return report
+  }
+
+  public func resetTimes() {
+    averager.resetTimes()
+    parameterAverager?.resetTimes()
   }
 }

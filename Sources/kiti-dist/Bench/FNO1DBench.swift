@@ -16,10 +16,12 @@ struct FNO1DBench: ParsableCommand {
 
   func run() throws {
     let world = try Launch.world()
-    let subject = try StepBench(collision: CollisionOptions(scheme: options.scheme), batch: options.batch, communicator: world)
+    let parallel = try world.agreeing { try options.parallel() }
+    let subject = try StepBench(
+      collision: CollisionOptions(scheme: options.scheme), batch: options.batch, communicator: world, parallel: parallel)
     let plain =
       options.scheme == .none ? nil : try StepBench(
-        collision: CollisionOptions(scheme: .none), batch: options.batch, communicator: world)
+        collision: CollisionOptions(scheme: .none), batch: options.batch, communicator: world, parallel: parallel)
     for bench in [subject, plain].compactMap({ $0 }) { try bench.run(steps: 4) }
     // Turns of a few steps: the machine's speed drifts less within a pair than over the whole measurement.
     let turn = min(options.steps, 5)
@@ -44,7 +46,7 @@ struct FNO1DBench: ParsableCommand {
       line.set("collisionShare", median(zip(seconds, plainSeconds).map { $0 / $1 - 1 }))
       line.set("collisionRate", subject.collisionRate)
     }
-    line.set("communicationShare", subject.communicationShare)
+    line.set(subject.communication, compute: subject.computeSeconds, of: subject.seconds, steps: subject.done)
     line.set("ranks", world.size)
     line.set("threads", options.threads)
     line.set("instructionSet", InstructionSet.name)
@@ -61,20 +63,23 @@ final class StepBench {
   private let inputs: AlignedBuffer<Float>
   private let targets: AlignedBuffer<Float>
   private let indices: AlignedBuffer<Int>
-  private var done = 0
-  private var seconds = 0.0
-  private var waited = 0.0
+  private(set) var done = 0
+  private(set) var seconds = 0.0
+  var computeSeconds: Double { seconds - communication.exposedSeconds }
 
-  init(collision: CollisionOptions, batch: Int, communicator: Communicator) throws {
+  init(
+    collision: CollisionOptions, batch: Int, communicator: Communicator, parallel: ParallelConfiguration = .init()
+  ) throws {
     self.communicator = communicator
     self.batch = batch
     let shape = FNO1D.Shape(points: 1_024)
     let model = try FNO1D(
       shape: shape, collision: collision, divide: 4, capacity: batch)
     let store = ParameterStore(model.parameters, seed: 1)
+    let averager = try GradientAverager(store: store, communicator: communicator, configuration: parallel)
     work = TrainingStep(
-      model: model, store: store, optimizer: Adam(count: store.count, weightDecay: 1e-4),
-      averager: GradientAverager(store: store, communicator: communicator, bucketMiB: 0.5))
+      model: model, store: store, optimizer: Adam(count: averager.shard.count, weightDecay: 1e-4),
+      averager: averager)
     inputs = AlignedBuffer(count: batch * shape.points)
     targets = AlignedBuffer(count: batch * shape.points)
     indices = AlignedBuffer(count: batch)
@@ -90,13 +95,14 @@ final class StepBench {
     return candidates == 0 ? 0 : Double(collisions.reduce(0) { $0 + $1.acceptedPairs }) / Double(candidates)
   }
 
-  var communicationShare: Double { seconds > 0 ? waited / seconds : 0 }
+  /// Of all runs so far, on this rank.
+  private(set) var communication = CommunicationReport(exposedSeconds: 0, hiddenSeconds: 0, bytesSent: 0)
 
   /// Seconds for some steps, from the first rank's start to the last rank's end.
   @discardableResult
   func run(steps: Int) throws -> Double {
     try communicator.barrier()
-    work.averager.resetTimes()
+    work.resetTimes()
     let start = MPI.wallTime
     for _ in 0..<steps {
       let pass = Pass(
@@ -104,13 +110,13 @@ final class StepBench {
       _ = work.accumulate(
         inputs: inputs.pointer, targets: targets.pointer, count: batch, pass: pass,
         globalCount: batch * communicator.size, isLast: true)
-      let norm = try work.average()
+      _ = try work.average()
       done += 1
-      work.update(learningRate: 1e-3, step: done, gradientNorm: norm)
+      try work.update(learningRate: 1e-3, step: done)
     }
     let elapsed = try communicator.allreduce(MPI.wallTime - start, .maximum)
     seconds += elapsed
-    waited += work.averager.exposedSeconds
+    communication.add(work.communication)
     return elapsed
   }
 }

@@ -196,10 +196,20 @@ final class ConfigurationErrorTests: XCTestCase {
         + #"Valid: a number of epochs, "10 epochs", "500 steps"."#)
   }
 
+  func testLocalStepsExcludeWhatConcernsGradients() {
+    for (key, value) in [("shardOptimizer", "true"), ("compression", "bf16"), ("progress", "thread")] {
+      XCTAssertEqual(
+        message(spread, overrides: ["parallel.localSteps=4", "parallel.\(key)=\(value)"]),
+        "--set parallel.\(key)=\(value): 'parallel.\(key)' is \(value), but 'parallel.localSteps' is 4. "
+          + "With local steps ranks send no gradients: leave \(key) out, or set localSteps to 1.")
+    }
+  }
+
   func testValuesWithoutCodeBehindThemAreRefused() {
     for (override, valid) in [
-      ("parallel.compression=fp16", "none"), ("parallel.shardOptimizer=true", "false"),
-      ("parallel.reduction=ordered", "fast"), ("training.syncBatchNorm=true", "false"),
+      ("parallel.compression=fp16", "none, bf16"), ("parallel.shardOptimizer=1", "true, false"),
+      ("parallel.reduction=tree", "fast, ordered"), ("parallel.progress=never", "poll, thread"),
+      ("training.syncBatchNorm=true", "false"),
       ("data.kind=darcy", "burgers"), ("model.kind=resnet", "fno1d"),
     ] {
       let parts = override.split(separator: "=")

@@ -98,6 +98,14 @@ extension Configuration {
     let learningRate = positive()
     let adam = AdamConfiguration(beta1: unit(), beta2: unit(), epsilon: positive())
     let accumulation = Int.random(in: 1...100, using: &random)
+    let parallel =
+      Bool.random(using: &random)
+      ? ParallelConfiguration(
+        bucketMiB: positive(), reduction: .allCases.randomElement(using: &random)!, localSteps: count(), checkEvery: count())
+      : ParallelConfiguration(
+        bucketMiB: positive(), progress: .allCases.randomElement(using: &random)!,
+        compression: .allCases.randomElement(using: &random)!, shardOptimizer: .random(using: &random),
+        reduction: .allCases.randomElement(using: &random)!, checkEvery: count())
     return Configuration(
       name: name, seed: random.next(), data: .init(kind: .burgers, path: name + "/x.h5"),
       model: .fno1d(
@@ -128,7 +136,7 @@ extension Configuration {
           ? .perRank(count()) : .global(accumulation * Int.random(in: 1...9, using: &random)),
         accumulation: accumulation, clipNorm: Bool.random(using: &random) ? positive() : nil,
         evaluateEvery: interval()),
-      parallel: .init(bucketMiB: positive(), checkEvery: count()),
+      parallel: parallel,
       checkpoint: .init(every: interval(), keep: count()))
   }
 }

@@ -52,9 +52,11 @@ final class ConfigurationTextTests: XCTestCase {
         syncBatchNorm: false
       parallel:
         bucketMiB: 0.5
+        progress: poll
         compression: none
         shardOptimizer: false
         reduction: fast
+        localSteps: 1
         checkEvery: 100
       checkpoint:
         every: 10 epochs
