@@ -35,12 +35,15 @@ let package = Package(
     .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
     .systemLibrary(name: "CFFTW", pkgConfig: "fftw3", providers: [.apt(["libfftw3-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
     .target(name: "KitiMPI", dependencies: ["CMPI"]),
     .target(name: "KitiHDF5", dependencies: ["CHDF5", "KitiMPI"]),
     .target(
       name: "KitiCore",
       dependencies: [
-        "KitiMPI", "KitiHDF5", "CFFTW", "CXXHash", "Yams",
+        "KitiMPI", "KitiHDF5", "CFFTW", "CXXHash", "CArchive", "CPNG", "CTurboJPEG", "Yams",
       ],
       swiftSettings: processor),
     .executableTarget(

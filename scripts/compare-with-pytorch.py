@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Training speed of kiti-dist against PyTorch on one machine.
 
-    compare-with-pytorch.py fno1d [--batch 20] [--steps 20] [--rounds 5] [--program PATH_TO_kiti-dist] [--json]
+    compare-with-pytorch.py fno1d|resnet18|resnet20 [--batch 20] [--steps 20] [--rounds 5] [--program PATH_TO_kiti-dist] [--json]
 
 Needs torch==2.13.0+cpu and numpy from PyPI. A model is stated in several forms: the customary ones, as PyTorch
 users write it, and tuned ones, as an expert might. A trial measures all of them and takes the fastest customary
@@ -116,9 +116,56 @@ def fno1d(options, form):
     return step
 
 
+def resnet(options, form):
+    """The residual networks of He et al. (2016) for images of 32 × 32, trained by SGD on the cross-entropy.
+
+    The forms: `channels-last` and `channels-first` memory, as PyTorch users write it; `fused`, channels-last with the fused
+    optimizer.
+    """
+    import torch
+    from torch import nn
+    from torch.nn import functional as F
+
+    stages, count = ([16, 32, 64], 3) if options.model == "resnet20" else ([64, 128, 256, 512], 2)
+
+    class Block(nn.Module):
+        def __init__(self, inputs, outputs, stride):
+            super().__init__()
+            self.first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+            self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+            self.norms = nn.ModuleList(nn.BatchNorm2d(outputs) for _ in range(2))
+            self.shortcut = nn.Identity() if inputs == outputs else nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+
+        def forward(self, x):
+            branch = F.relu(self.norms[0](self.first(x)), inplace=True)
+            return F.relu(self.norms[1](self.second(branch)) + self.shortcut(x), inplace=True)
+
+    layers, inputs = [nn.Conv2d(3, stages[0], 3, 1, 1, bias=False), nn.BatchNorm2d(stages[0]), nn.ReLU(inplace=True)], stages[0]
+    for stage, outputs in enumerate(stages):
+        for index in range(count):
+            layers.append(Block(inputs, outputs, 2 if stage > 0 and index == 0 else 1))
+            inputs = outputs
+    memory = torch.contiguous_format if form == "channels-first" else torch.channels_last
+    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10)).to(memory_format=memory)
+    images = torch.randn(options.batch, 3, 32, 32).contiguous(memory_format=memory)
+    labels = torch.randint(0, 10, (options.batch,))
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4,
+                                fused=form == "fused" or None)
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        F.cross_entropy(network(images), labels).backward()
+        optimizer.step()
+
+    return step
+
+
 MODELS = {
     "fno1d": Model(fno1d, ["conv1d", "padded", "bmm", "channels-last"], ["baddbmm", "dft"],
                    dict(batch=20, points=1024, width=64, modes=16, blocks=4, projection=128)),
+    "resnet18": Model(resnet, ["channels-last", "channels-first"], ["fused"], dict(batch=128)),
+    "resnet20": Model(resnet, ["channels-last", "channels-first"], ["fused"], dict(batch=128)),
 }
 
 

@@ -36,6 +36,7 @@ require_swift() {
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none
 
-build_packages=(libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libopenblas-dev libfftw3-dev libxxhash-dev pkg-config)
+build_packages=(libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libopenblas-dev libfftw3-dev libxxhash-dev libarchive-dev
+  libpng-dev libturbojpeg0-dev pkg-config)
 
 program=.build/release/kiti-dist

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from reference import collision, layers
+from reference import collision, images, layers
 from reference.store import Draws, FixtureFile, differentiated, single
 
 OPTIMIZERS = {
@@ -247,6 +247,106 @@ def losses(file):
                                         "predictionGradient": prediction.grad}, loss=loss.item())
 
 
+def cross_entropies(file):
+    for batch, classes, smoothing in [(4, 10, 0.0), (3, 7, 0.1), (5, 1, 0.2), (2, 100, 0.05), (1, 2, 0.0)]:
+        case = f"{batch}x{classes}-smoothing{smoothing}"
+        draws = Draws(f"cross-entropy {case}")
+        prediction = draws.normal(batch, classes, scale=4).requires_grad_()
+        target = torch.from_numpy(draws.generator.integers(0, classes, batch))
+        loss = torch.nn.functional.cross_entropy(prediction, target, label_smoothing=smoothing)
+        loss.backward()
+        file.add(f"crossEntropy/{case}",
+                 {"prediction": prediction, "target": target.double(), "predictionGradient": prediction.grad},
+                 loss=loss.item(), labelSmoothing=smoothing, correct=int((prediction.argmax(1) == target).sum()))
+
+
+def batch_norms(file):
+    for batch, height, width, channels, offset in [(4, 3, 5, 7, 0.0), (1, 2, 2, 16, 1.0), (3, 4, 4, 33, 300.0), (3, 1, 1, 1, 0.0)]:
+        case = f"{batch}x{height}x{width}x{channels}"
+        draws = Draws(f"batch norm {case}")
+        x = single(draws.normal(batch, height, width, channels) + offset * (1 + torch.arange(channels)) / channels)
+        mean, variance = torch.zeros(channels, dtype=torch.float64), torch.ones(channels, dtype=torch.float64)
+        variables = {"input": x, "scale": draws.normal(channels), "shift": draws.normal(channels)}
+        arrays = differentiated(
+            draws, lambda input, scale, shift: images.batch_norm(input, scale, shift, mean, variance), variables)
+        evaluated = images.batch_norm(x, variables["scale"], variables["shift"], mean, variance, training=False)
+        file.add(case, arrays | {"mean": mean, "variance": variance, "evaluated": evaluated}, batch=batch)
+
+
+def poolings(file):
+    functions = {"average": torch.nn.functional.avg_pool2d, "maximum": torch.nn.functional.max_pool2d}
+    for kind, function in functions.items():
+        for height, width, channels, kernel, stride, padding in [
+            (6, 6, 5, 2, 2, 0), (7, 5, 17, 3, 2, 1), (5, 5, 3, 3, 1, 1), (9, 8, 2, 4, 3, 2), (1, 1, 1, 1, 1, 0), (5, 7, 4, 2, 3, 0),
+        ]:
+            case = f"{kind}/{height}x{width}x{channels}-kernel{kernel}-stride{stride}-padding{padding}"
+            draws = Draws(f"pooling {case}")
+            pool = lambda input: images.channels_first(function, input, kernel, stride, padding)
+            file.add(case, differentiated(draws, pool, {"input": draws.normal(2, height, width, channels)}),
+                     batch=2, kernel=kernel, stride=stride, padding=padding)
+
+
+IMAGES, LABELS = 1_000, 2_000
+
+
+def joined(tensors):
+    """One vector of all numbers, in the order of the forward pass."""
+    return torch.cat([tensor.flatten() for tensor in tensors])
+
+
+def residual_networks(file):
+    """Outputs and gradients of small networks, and ten steps of training of small and of published ones.
+
+    Parameters, images and labels are formulas; of the published networks only the losses are kept.
+    """
+    cases = {
+        "projection": dict(depth=8, width=4, size=8),
+        "padding": dict(depth=8, width=4, size=9, shortcut="padding"),
+        "fourStages": dict(depth=18, width=2, size=9),
+        "bottlenecks": dict(depth=50, width=1, size=8),
+    }
+    training = {
+        "small": dict(depth=20, width=4, size=8),
+        "resnet20": dict(depth=20, width=16, size=32),
+        "resnet18": dict(depth=18, width=64, size=32),
+    }
+    for case, form in (cases | training).items():
+        size, classes = form.pop("size"), 10
+        batch = 4 if case == "resnet18" else 8
+        network = images.ResNet(classes=classes, **form)
+        leaves = {name: value.requires_grad_() for name, value in network.formula_parameters().items()}
+        attributes = dict(depth=form["depth"], width=form["width"], size=size, classes=classes, batch=batch)
+        inputs = [images.formula_numbers(IMAGES + index, (batch, size, size, 3), 3 ** 0.5) for index in range(3)]
+        labels = [images.formula_labels(LABELS + index, batch, classes) for index in range(3)]
+        if case in cases:
+            output = network(leaves, inputs[0])
+            loss = torch.nn.functional.cross_entropy(output, labels[0])
+            loss.backward()
+            statistics = joined(network.statistics.values())
+            evaluated = network(leaves, inputs[0], training=False)
+            gradients = joined(leaf.grad for leaf in leaves.values())
+            file.add(f"network/{case}",
+                     {"output": output, "evaluated": evaluated, "statistics": statistics, "gradients": gradients},
+                     **attributes, loss=loss.item())
+            continue
+        # A rate at which the loss falls: where it grows, rounding grows with it.
+        rate = 0.005 if case == "resnet18" else 0.05
+        options = dict(learningRate=rate, weightDecay=5e-4, momentum=0.9, nesterov=1)
+        optimizer = torch.optim.SGD(leaves.values(), lr=options["learningRate"], momentum=options["momentum"],
+                                    weight_decay=options["weightDecay"], nesterov=True)
+        history = []
+        for step in range(10):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(network(leaves, inputs[step % 3]), labels[step % 3])
+            loss.backward()
+            optimizer.step()
+            history.append(loss.item())
+        arrays = {"losses": np.array(history)}
+        if case == "small":
+            arrays |= {"statistics": joined(network.statistics.values())}
+        file.add(f"training/{case}", arrays, **attributes, **options)
+
+
 def fourier_operator(file):
     size = dict(width=8, modes=3, blocks=3, projection=12)
     draws = Draws("fno1d")
@@ -300,7 +400,10 @@ FILES = {
     "spectral1d": [spectral],
     "collision-ntc": [ntc, ntc_probabilities],
     "collision-dense": [dense, dense_probabilities],
-    "losses": [losses],
+    "losses": [losses, cross_entropies],
+    "batch-norm": [batch_norms],
+    "pooling": [poolings],
+    "resnet": [residual_networks],
     "fno1d": [fourier_operator],
     "optimizers": [optimizers],
 }

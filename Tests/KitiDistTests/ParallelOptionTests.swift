@@ -55,8 +55,8 @@ final class ParallelOptionTests: ProgramTestCase {
 
   func testResumedRunsAreTheUninterruptedOnesToTheBit() throws {
     let local = ("local", ["parallel.localSteps=3"], 0.0)
-    for (name, set, _) in [ways[1], ways[4], ways[5], ways[6], local] {
-      let all = base + set + ["training.clipNorm=0.5"]
+    for (name, set, _) in [ways[4], ways[5], ways[6], local] {
+      let all = base + set + ["training.clipNorm=0.5", "training.weightAverage=0.9"]
       try program.succeed(train("whole \(name)", maxSteps: 12, set: all), ranks: 3)
       try program.succeed(train("parts \(name)", maxSteps: 6, set: all), ranks: 3)
       try program.succeed(train(resume: "parts \(name)", maxSteps: 12, set: all), ranks: 3)
@@ -94,6 +94,31 @@ final class ParallelOptionTests: ProgramTestCase {
     XCTAssertEqual(averaged, [4, 8, 11], "the last step is kept, so it is averaged too")
     XCTAssertEqual(metrics.lines("evaluation").compactMap(\.step), [4, 8], "epochs of 4 steps")
     XCTAssertEqual(checkpointNames("run"), ["step-00000004.h5", "step-00000008.h5", "step-00000011.h5"])
+  }
+
+  func testBenchOfSumsHasALineForEverySizeAndWay() throws {
+    let arguments = ["bench", "allreduce", "--json", "--largest", "0.1", "--rounds", "2"]
+    let lines = try program.succeed(arguments, ranks: 3).output.split(separator: "\n").map { line in
+      try XCTUnwrap(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    }
+    XCTAssertEqual(lines.compactMap { $0["way"] as? String }, Array(repeating: ["fast", "ordered", "bf16"], count: 3).flatMap { $0 })
+    for line in lines {
+      XCTAssertEqual(line["ranks"] as? Int, 3)
+      for key in ["bytes", "microseconds", "msPerStep", "effectiveGBPerSecond", "bytesSent", "peakMiB"] {
+        XCTAssertGreaterThan((line[key] as? Double) ?? 0, 0, key)
+      }
+    }
+    let alone = try program.run(arguments)
+    XCTAssertEqual(alone.status, 64, alone.text)
+    XCTAssertTrue(alone.errors.contains("mpirun -np 2"), alone.text)
+  }
+
+  func testBenchTakesTheWayOfAveraging() throws {
+    let arguments = ["bench", "fno1d", "--json", "--steps", "1", "--batch", "1", "--set"]
+    let output = try program.succeed(arguments + ["parallel.compression=bf16"], ranks: 2).output
+    XCTAssertTrue(output.contains("\"bytesSent\":") && output.contains("\"hiddenShare\":"), output)
+    XCTAssertEqual(try program.run(arguments + ["model.width=3"]).status, 64)
+    XCTAssertEqual(try program.run(arguments + ["parallel.localSteps=3"]).status, 64)
   }
 
   func testEachRankKeepsItsShareOfTheOptimizersState() throws {

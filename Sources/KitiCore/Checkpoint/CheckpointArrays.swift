@@ -54,47 +54,54 @@ struct CheckpointArrays {
 
   /// The states of a sharded optimizer, and their arrays in this rank's share.
   private let sharded: [(buffer: AlignedBuffer<Float>, arrays: Range<Int>, shards: CheckpointShards)]
+
   /// - Parameters:
   ///   - shard: which part of the optimizer's state this rank holds.
+  ///   - otherState: arrays that are whole on every rank.
   ///   - residual: what compression keeps on this rank; nil if there is none, or if it is not to be written.
-  /// - Throws: `KitiError`, kind `.failed`, if a state is not as long as the shard.
+  /// - Throws: `KitiError`, kind `.failed`, if a state is not as long as the shard or the store.
   init(
     _ store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)], _ shard: OptimizerShard,
-    residual: AlignedBuffer<Float>?, _ communicator: Communicator
+    otherState: [(name: String, buffer: AlignedBuffer<Float>)], residual: AlignedBuffer<Float>?,
+    _ communicator: Communicator
   ) throws {
-    for (name, buffer) in optimizerState where buffer.count != shard.count {
-      throw KitiError(
-        .failed, "The optimizer's state \(name) has \(buffer.count) numbers, and its parameters \(shard.count).",
-        remedy: "A checkpoint needs the whole state, or that of the rank's shard.")
+    try Self.requireLengths(optimizerState, store, shard)
+    try Self.requireLengths(otherState, store, OptimizerShard(whole: store.count))
+    let states = optimizerState + otherState
+    let sections =
+      [(Self.model, store.values, false)]
+      + states.enumerated().map { index, state in
+        ("\(Self.optimizer)/\(state.name)", state.buffer, shard.layout != nil && index < optimizerState.count)
+      }
+    let named = Array(zip(store.parameters + store.statistics, store.ranges + store.statisticsRanges))
+    // An optimizer knows no statistics.
+    let contents = sections.map { _, buffer, isSharded in
+      isSharded ? Array(named.prefix(store.parameters.count)) : named.filter { $0.1.upperBound <= buffer.count }
     }
-    let prefixes = [Self.model] + optimizerState.map { "\(Self.optimizer)/\($0.name)" }
-    let counts = store.parameters.map(\.count)
-    var owners = Self.owners(of: prefixes.flatMap { _ in counts }, ranks: communicator.size)
-    let buffers = [store.values] + optimizerState.map(\.buffer)
+    var owners = Self.owners(of: contents.flatMap { $0.map(\.0.count) }, ranks: communicator.size)
     var arrays: [CheckpointArray] = []
     var sharded: [(buffer: AlignedBuffer<Float>, arrays: Range<Int>, shards: CheckpointShards)] = []
-    for (index, (prefix, buffer)) in zip(prefixes, buffers).enumerated() {
-      let layout = index == 0 ? nil : shard.layout
-      let section = arrays.count..<arrays.count + counts.count
+    for ((prefix, buffer, isSharded), content) in zip(sections, contents) {
+      let section = arrays.count..<arrays.count + content.count
       let mine = owners[section].map { $0 == communicator.rank }
-      let isWhole = layout == nil
       // Of a sharded state, a rank has the whole arrays of its share only, and only while it reads or writes.
-      let share = isWhole ? buffer : AlignedBuffer(count: zip(mine, counts).reduce(0) { $0 + ($1.0 ? $1.1 : 0) })
-      var end = 0
-      if let layout {
+      let share =
+        isSharded ? AlignedBuffer(count: zip(mine, content).reduce(0) { $0 + ($1.0 ? $1.1.0.count : 0) }) : buffer
+      if isSharded, let layout = shard.layout {
         let shards = CheckpointShards(
           ranges: store.ranges, owners: Array(owners[section]), shard: shard, layout: layout, communicator: communicator)
         sharded.append((buffer, section, shards))
       }
-      for ((parameter, range), isMine) in zip(zip(store.parameters, store.ranges), mine) {
+      var end = 0
+      for ((parameter, range), isMine) in zip(content, mine) {
         arrays.append(
           CheckpointArray(
             path: "\(prefix)/\(parameter.path)", shape: parameter.shape, count: parameter.count, in: share,
-            at: isWhole ? range.lowerBound : isMine ? end : share.count, isReplicated: isWhole))
+            at: isSharded ? (isMine ? end : share.count) : range.lowerBound, isReplicated: !isSharded))
         if isMine { end += parameter.count }
       }
     }
-    var groups = [Self.model, Self.optimizer] + prefixes.dropFirst()
+    var groups = [Self.model, Self.optimizer] + sections.dropFirst().map { $0.0 }
     if let residual {
       groups.append(Self.residual)
       for rank in 0..<communicator.size {
@@ -106,6 +113,17 @@ struct CheckpointArrays {
       }
     }
     (self.arrays, self.owners, self.groups, self.sharded) = (arrays, owners, groups, sharded)
+  }
+
+  private static func requireLengths(
+    _ states: [(name: String, buffer: AlignedBuffer<Float>)], _ store: ParameterStore, _ shard: OptimizerShard
+  ) throws {
+    for (name, buffer) in states
+    where buffer.count != shard.count && (shard.layout != nil || buffer.count != store.values.count) {
+      throw KitiError(
+        .failed, "The optimizer's state \(name) has \(buffer.count) numbers, and its parameters \(shard.count).",
+        remedy: "A checkpoint needs the whole state, or that of the rank's shard.")
+    }
   }
 
   private static func owners(of counts: [Int], ranks: Int) -> [Int] {

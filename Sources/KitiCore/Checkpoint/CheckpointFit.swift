@@ -18,7 +18,8 @@ struct CheckpointFit {
   }
 
   /// - Throws: `KitiError`, kind `.usage`, if the file holds other states than these or their arrays differ.
-  func checkOptimizer(_ names: [String], _ parameters: [Parameter]) throws {
+  func checkOptimizer(_ states: [(name: String, parameters: [Parameter])]) throws {
+    let names = states.map(\.name)
     let found = try root.group(CheckpointArrays.optimizer).children().map(\.name)
     guard found == names.sorted() else {
       func list(_ names: [String]) -> String { names.isEmpty ? "none" : names.sorted().joined(separator: ", ") }
@@ -28,7 +29,7 @@ struct CheckpointFit {
           + "\(list(names)).",
         remedy: "Use the optimizer that the checkpoint was made with: it holds its configuration (kiti-dist inspect).")
     }
-    for name in names {
+    for (name, parameters) in states {
       if let difference = try difference("\(CheckpointArrays.optimizer)/\(name)", parameters) {
         throw KitiError(
           .usage, "\(path): the optimizer's state \(name) is of another model: \(difference).",

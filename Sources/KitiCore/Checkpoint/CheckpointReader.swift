@@ -18,16 +18,21 @@ struct CheckpointReader {
 
   func read(
     into store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)]?, _ shard: OptimizerShard,
-    _ residual: AlignedBuffer<Float>?
+    _ otherState: [(name: String, buffer: AlignedBuffer<Float>)], _ residual: AlignedBuffer<Float>?
   ) throws -> CheckpointHeader {
     let arrays = try together {
-      try CheckpointArrays(store, optimizerState ?? [], shard, residual: nil, communicator)
+      try CheckpointArrays(
+        store, optimizerState ?? [], shard, otherState: otherState, residual: nil, communicator)
     }
     try checkEveryByte()
     let header = try readHeader { root in
       let fit = CheckpointFit(path: path, root: root)
-      try fit.checkModel(store.parameters)
-      if let optimizerState { try fit.checkOptimizer(optimizerState.map(\.name), store.parameters) }
+      try fit.checkModel(store.parameters + store.statistics)
+      guard let optimizerState else { return }
+      try fit.checkOptimizer(
+        (optimizerState + otherState).map {
+          ($0.name, store.parameters + ($0.buffer.count > store.count ? store.statistics : []))
+        })
     }
     try together {
       let file = try HDF5File.open(path)
@@ -58,7 +63,9 @@ struct CheckpointReader {
         CheckpointArray(
           path: "\(CheckpointArrays.residual)/\(rank)", shape: [residual.count], count: residual.count, in: memory),
         from: root)
-      if memory !== residual { add(residual.pointer, memory.pointer, scale: 1, count: residual.count, into: residual.pointer) }
+      if memory !== residual {
+        add(residual.pointer, memory.pointer, scale: 1, count: residual.count, into: residual.pointer)
+      }
       memory = AlignedBuffer(count: residual.count)
     }
   }

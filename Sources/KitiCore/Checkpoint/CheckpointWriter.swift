@@ -31,12 +31,14 @@ package struct CheckpointWriter {
 
   package func write(
     _ store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)], _ state: TrainingState,
-    _ configuration: String, shard: OptimizerShard? = nil, residual: AlignedBuffer<Float>? = nil
+    _ configuration: String, shard: OptimizerShard? = nil,
+    otherState: [(name: String, buffer: AlignedBuffer<Float>)] = [], residual: AlignedBuffer<Float>? = nil
   ) throws {
     do {
       let arrays = try together {
         try CheckpointArrays(
-          store, optimizerState, shard ?? OptimizerShard(whole: store.count), residual: residual, communicator)
+          store, optimizerState, shard ?? OptimizerShard(whole: store.count), otherState: otherState, residual: residual,
+          communicator)
       }
       try arrays.collectShards()
       // Attributes must be the same on all ranks, and rank 0's clock is not the others'.

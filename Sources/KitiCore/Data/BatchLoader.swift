@@ -22,7 +22,7 @@ public final class BatchLoader {
   /// - Throws: `KitiError` of kind `.usage` when the plan is for another number of samples, a batch is larger than
   ///   `capacity`, or start and end are no places of the plan.
   public init(
-    dataSet: FieldDataSet, split: DataSplit, plan: SamplingPlan, capacity: Int, startEpoch: Int, startStep: Int,
+    dataSet: any SampleSource, split: DataSplit, plan: SamplingPlan, capacity: Int, startEpoch: Int, startStep: Int,
     endEpoch: Int, buffers: Int = 3
   ) throws {
     guard plan.sampleCount == dataSet.sampleCount(split) else {
@@ -72,7 +72,7 @@ public final class BatchLoader {
 /// Fills the ring: what runs on the loader's thread.
 private final class BatchReader: @unchecked Sendable {
   /// Until the end.
-  private var dataSet: FieldDataSet?
+  private var dataSet: (any SampleSource)?
   private let split: DataSplit
   private let plan: SamplingPlan
   /// Counted from the beginning of epoch 0.
@@ -81,7 +81,7 @@ private final class BatchReader: @unchecked Sendable {
   private let order: AlignedBuffer<UInt32>
   private let words: AlignedBuffer<UInt32>
 
-  init(dataSet: FieldDataSet, split: DataSplit, plan: SamplingPlan, steps: Range<Int>, ring: BatchRing) {
+  init(dataSet: any SampleSource, split: DataSplit, plan: SamplingPlan, steps: Range<Int>, ring: BatchRing) {
     self.dataSet = dataSet
     self.split = split
     self.plan = plan
@@ -113,21 +113,21 @@ private final class BatchReader: @unchecked Sendable {
       }
       for micro in 0..<plan.accumulation {
         guard let slot = ring.waitForFreeSlot() else { return }
-        guard try fill(slot, plan.localPositions(step: stepInEpoch, micro: micro)) else { return }
+        guard try fill(slot, plan.localPositions(step: stepInEpoch, micro: micro), epoch: epoch) else { return }
         ring.publish()
       }
     }
   }
 
   /// Returns false if it was stopped before the batch was complete.
-  private func fill(_ slot: BatchRing.Slot, _ positions: Range<Int>) throws -> Bool {
+  private func fill(_ slot: BatchRing.Slot, _ positions: Range<Int>, epoch: Int) throws -> Bool {
     slot.count = positions.count
     for place in 0..<positions.count {
       guard !ring.isStopped, let dataSet else { return false }
       let index = Int(order.pointer[positions.lowerBound + place])
       slot.indices.pointer[place] = index
       try dataSet.read(
-        split, sample: index,
+        split, sample: index, view: .training(seed: plan.seed, epoch: epoch),
         input: .init(start: slot.inputs.pointer + place * slot.inputSize, count: slot.inputSize),
         target: .init(start: slot.targets.pointer + place * slot.targetSize, count: slot.targetSize))
     }

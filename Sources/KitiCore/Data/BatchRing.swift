@@ -14,7 +14,7 @@ final class BatchRing: @unchecked Sendable {
     let indices: AlignedBuffer<Int>
     var count = 0
 
-    init(capacity: Int, of dataSet: FieldDataSet) {
+    init(capacity: Int, of dataSet: any SampleSource) {
       inputSize = dataSet.inputShape.reduce(1, *)
       targetSize = dataSet.targetShape.reduce(1, *)
       inputs = AlignedBuffer(count: capacity * inputSize)

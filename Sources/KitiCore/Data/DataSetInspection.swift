@@ -28,22 +28,34 @@ public struct DataSetInspection: Sendable {
   /// The file's attributes as text, sorted by name.
   public var attributes: [(name: String, value: String)]
   public var sampleCounts: [DataSplit: Int]
+  /// The classes of images with the numbers of their training and test samples; empty where there are no classes.
+  public var classes: [(name: String, train: Int, test: Int)]
   /// Inputs and targets of the training and then of the test samples.
   public var arrays: [Array]
 
   /// Reads a whole file, a few MiB at a time.
-  /// - Throws: `KitiError` as `FieldDataSet` does, for every part that cannot be read.
+  /// - Throws: `KitiError` as `FieldDataSet` and `ImageDataSet` do, for every part that cannot be read.
   public init(path: String) throws {
-    let dataSet = try FieldDataSet(path: path)
+    let file = try DataSetFile(path: path, kind: nil)
     self.path = path
-    kind = dataSet.kind
-    sampleCounts = Dictionary(uniqueKeysWithValues: DataSplit.allCases.map { ($0, dataSet.sampleCount($0)) })
+    kind = file.kind
+    let part: (DataSplit) -> DataSetFile.Part
+    if ImageKind(rawValue: file.kind) != nil {
+      let images = try ImageDataSet(file: file, augmentation: .none, residentLimit: 0)
+      part = images.part
+      let counts = (images.classCounts(.train), images.classCounts(.test))
+      classes = images.classes.indices.map { (images.classes[$0], counts.0[$0], counts.1[$0]) }
+    } else {
+      part = try FieldDataSet(file: file).part
+      classes = []
+    }
+    sampleCounts = Dictionary(uniqueKeysWithValues: DataSplit.allCases.map { ($0, part($0).sampleCount) })
     do {
       fileBytes = try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int ?? 0
-      attributes = try dataSet.file.attributes.names().map { ($0, try Self.text(of: $0, dataSet.file.attributes)) }
+      let attributes = file.file.attributes
+      self.attributes = try attributes.names().map { ($0, try Self.text(of: $0, attributes)) }
       arrays = try DataSplit.allCases.flatMap { split in
-        let part = dataSet.part(split)
-        return [try Self.inspect(part.inputs), try Self.inspect(part.targets)]
+        [try Self.inspect(part(split).inputs), try Self.inspect(part(split).targets)]
       }
     } catch let error as HDF5Error {
       throw KitiError(dataSet: error)
@@ -64,9 +76,19 @@ public struct DataSetInspection: Sendable {
   }
 
   private static func inspect(_ array: DataSet) throws(HDF5Error) -> Array {
+    switch array.kind {
+    case .uint8: try inspect(array) { (value: UInt8) in Double(value) }
+    case .int32: try inspect(array) { (value: Int32) in Double(value) }
+    default: try inspect(array) { (value: Float) in Double(value) }
+    }
+  }
+
+  private static func inspect<Element: HDF5Element>(
+    _ array: DataSet, _ number: (Element) -> Double
+  ) throws(HDF5Error) -> Array {
     let size = array.shape.dropFirst().reduce(1, *)
-    let rows = max(1, min(array.shape[0], (4 << 20) / (size * MemoryLayout<Float>.size)))
-    let buffer = AlignedBuffer<Float>(count: rows * size)
+    let rows = max(1, min(array.shape[0], (4 << 20) / (size * MemoryLayout<Element>.size)))
+    let buffer = AlignedBuffer<Element>(count: rows * size)
     var statistics = Statistics()
     var firstNonFinite: Int?
     var start = 0
@@ -77,7 +99,7 @@ public struct DataSetInspection: Sendable {
       for sample in block {
         let first = (sample - start) * size
         let bad = statistics.nonFiniteCount
-        for value in values[first..<first + size] { statistics.add(value) }
+        for value in values[first..<first + size] { statistics.add(number(value)) }
         if statistics.nonFiniteCount > bad { firstNonFinite = firstNonFinite ?? sample }
       }
       start = block.upperBound
@@ -86,8 +108,8 @@ public struct DataSetInspection: Sendable {
     let mean = statistics.sum / count
     return Array(
       path: array.path, shape: array.shape, chunkShape: array.chunkShape,
-      minimum: statistics.count > 0 ? Double(statistics.minimum) : .nan,
-      maximum: statistics.count > 0 ? Double(statistics.maximum) : .nan, mean: mean,
+      minimum: statistics.count > 0 ? statistics.minimum : .nan,
+      maximum: statistics.count > 0 ? statistics.maximum : .nan, mean: mean,
       standardDeviation: max(0, statistics.squares / count - mean * mean).squareRoot(),
       nonFiniteCount: statistics.nonFiniteCount, firstNonFiniteSample: firstNonFinite)
   }
@@ -95,18 +117,18 @@ public struct DataSetInspection: Sendable {
   private struct Statistics {
     var count = 0
     var nonFiniteCount = 0
-    var minimum = Float.infinity
-    var maximum = -Float.infinity
+    var minimum = Double.infinity
+    var maximum = -Double.infinity
     var sum = 0.0
     var squares = 0.0
 
-    mutating func add(_ value: Float) {
+    mutating func add(_ value: Double) {
       guard value.isFinite else { return nonFiniteCount += 1 }
       count += 1
       minimum = min(minimum, value)
       maximum = max(maximum, value)
-      sum += Double(value)
-      squares += Double(value) * Double(value)
+      sum += value
+      squares += value * value
     }
   }
 

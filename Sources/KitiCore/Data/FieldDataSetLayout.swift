@@ -1,7 +1,10 @@
 import KitiHDF5
 
-/// What a new data set file holds: everything but the values.
-public struct FieldDataSetLayout: Sendable {
+/// What a new file of fields holds: everything but the values.
+public struct FieldDataSetLayout: DataSetLayout {
+  public typealias Input = Float
+  public typealias Target = Float
+
   /// A value of an attribute of the file.
   public enum Attribute: Sendable, Equatable {
     case text(String)
@@ -34,13 +37,16 @@ public struct FieldDataSetLayout: Sendable {
     self.attributes = attributes
   }
 
+  public var inputSize: Int { points }
+  public var targetSize: Int { points }
+
   public func sampleCount(_ split: DataSplit) -> Int { split == .train ? trainCount : testCount }
 
   /// Bytes of all inputs and targets.
   public var byteCount: Int { (trainCount + testCount) * 2 * points * MemoryLayout<Float>.size }
 
   /// Bytes of the file, about: each chunk takes an entry of an index, which may be half empty.
-  var estimatedFileBytes: Int {
+  public var estimatedFileBytes: Int {
     byteCount + (1 << 16) + 128 * 2 * DataSplit.allCases.reduce(0) { $0 + sampleCount($1) / samplesPerChunk + 1 }
   }
 
@@ -48,7 +54,7 @@ public struct FieldDataSetLayout: Sendable {
   var samplesPerChunk: Int { max(1, 4096 / (points * MemoryLayout<Float>.size)) }
 
   /// Throws unless the layout can be made.
-  func check() throws {
+  public func check() throws {
     guard trainCount > 0, testCount > 0, trainCount < UInt32.max, testCount < UInt32.max else {
       throw KitiError(
         .usage, "A data set of \(trainCount) training and \(testCount) test samples cannot be made.",
@@ -62,7 +68,7 @@ public struct FieldDataSetLayout: Sendable {
   }
 
   /// Makes the groups, arrays and attributes. Collective in parallel files.
-  func make(in file: HDF5File, created: String) throws(HDF5Error) {
+  public func make(in file: HDF5File, created: String) throws(HDF5Error) {
     try file.attributes.set("kind", to: kind)
     try file.attributes.set("source", to: source)
     try file.attributes.set("created", to: created)

@@ -13,10 +13,10 @@ struct PendingFile {
     return folder.isEmpty ? "." : folder
   }
 
-  /// Checks that the file may be made and that there is room for it, and makes the empty temporary file.
-  /// - Throws: `KitiError`: `.usage` when it exists and may not be replaced, or the folder cannot be written in;
-  ///   `.failed` when the disk is too full.
-  func begin(overwrite: Bool, byteCount: Int) throws {
+  /// Checks that the file may be made and that there is room for it.
+  /// - Throws: `KitiError`: `.usage` when it exists and may not be replaced, or the folder is not there; `.failed` when
+  ///   the disk is too full.
+  func check(overwrite: Bool, byteCount: Int) throws {
     var isFolder: ObjCBool = false
     let exists = FileManager.default.fileExists(atPath: path, isDirectory: &isFolder)
     guard !path.isEmpty, !path.hasSuffix("/"), !path.utf8.contains(0), !isFolder.boolValue else {
@@ -24,6 +24,12 @@ struct PendingFile {
     }
     guard overwrite || !exists else { throw existing }
     try checkRoom(byteCount)
+  }
+
+  /// Checks as `check` does, and makes the empty temporary file.
+  /// - Throws: `KitiError` as `check` does, and `.usage` when the folder cannot be written in.
+  func begin(overwrite: Bool, byteCount: Int) throws {
+    try check(overwrite: overwrite, byteCount: byteCount)
     let descriptor = open(temporaryPath, O_WRONLY | O_CREAT | O_EXCL, 0o666)
     if descriptor >= 0 {
       close(descriptor)

@@ -22,7 +22,10 @@ public final class Convolution2D: Layer {
     let deviation = (2 / Float(kernel * kernel * outputs)).squareRoot()
     weight = Parameter(
       "\(path)/weight", shape: [kernel, kernel, inputShape[2], outputs], initialization: .normal(deviation: deviation))
-    self.kernel = DirectConvolution(shape, capacity: capacity)
+    // With few inputs a tile's transforms cost more than the multiplications they save.
+    self.kernel =
+      WinogradConvolution.fits(shape) && shape.inputs >= 8
+      ? WinogradConvolution(shape, capacity: capacity) : DirectConvolution(shape, capacity: capacity)
   }
 
   public var parameters: [Parameter] { [weight] }

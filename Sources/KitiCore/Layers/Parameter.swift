@@ -1,4 +1,4 @@
-/// One named array of trainable numbers.
+/// One named array of a model: trainable numbers, or statistics that training keeps.
 ///
 /// Its memory belongs to the `ParameterStore` that it is laid out in; until then it has none.
 public final class Parameter: @unchecked Sendable {
@@ -42,12 +42,18 @@ public final class Parameter: @unchecked Sendable {
 /// All parameters of a model in one aligned buffer, all gradients in a second.
 ///
 /// The layout is the order in which the backward pass finishes gradients (the reverse of the forward order), so that
-/// finished gradients are a growing prefix. Every parameter starts on a cache line; the gaps hold zeros.
+/// finished gradients are a growing prefix. Every parameter starts on a cache line; the gaps hold zeros. Statistics, which
+/// have no gradients, follow the parameters in the first buffer.
 public final class ParameterStore: @unchecked Sendable {
   /// In the order of the layout.
   public let parameters: [Parameter]
   /// Where each lies in the flat buffers, in the order of `parameters`.
   public let ranges: [Range<Int>]
+  /// Arrays without gradients.
+  public let statistics: [Parameter]
+  /// Where each lies in `values`, in the order of `statistics`.
+  public let statisticsRanges: [Range<Int>]
+  /// Parameters, then statistics.
   public let values: AlignedBuffer<Float>
   public let gradients: AlignedBuffer<Float>
 
@@ -55,22 +61,30 @@ public final class ParameterStore: @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - parameters: in forward order.
+  ///   - statistics: arrays without gradients.
   ///   - seed: of the run; parameter i draws from its own stream, so that its start does not depend on the others.
-  public init(_ parameters: [Parameter], seed: UInt64) {
+  public init(_ parameters: [Parameter], statistics: [Parameter] = [], seed: UInt64) {
     self.parameters = parameters.reversed()
+    self.statistics = statistics
     var offset = 0
-    ranges = self.parameters.map { parameter in
+    func place(_ parameter: Parameter) -> Range<Int> {
       defer { offset += (parameter.count + 15) / 16 * 16 }
       return offset..<offset + parameter.count
     }
+    ranges = self.parameters.map(place)
+    count = offset
+    statisticsRanges = statistics.map(place)
     values = AlignedBuffer(count: offset)
-    gradients = AlignedBuffer(count: offset)
+    gradients = AlignedBuffer(count: count)
     for (parameter, range) in zip(self.parameters, ranges) {
       parameter.values = values.pointer + range.lowerBound
       parameter.gradients = gradients.pointer + range.lowerBound
       parameter.endInStore = (range.upperBound + 15) / 16 * 16
     }
-    for (index, parameter) in parameters.enumerated() {
+    for (parameter, range) in zip(statistics, statisticsRanges) {
+      parameter.values = values.pointer + range.lowerBound
+    }
+    for (index, parameter) in (parameters + statistics).enumerated() {
       let numbers = UnsafeMutableBufferPointer(start: parameter.values, count: parameter.count)
       switch parameter.initialization {
       case .zero: numbers.update(repeating: 0)
@@ -87,8 +101,13 @@ public final class ParameterStore: @unchecked Sendable {
     }
   }
 
-  /// Floats in each of the two buffers, gaps included.
-  public var count: Int { values.count }
+  /// Floats of the parameters, gaps included: the length of `gradients`.
+  public let count: Int
+
+  /// The statistics with the gaps between them.
+  public var statisticsBuffer: UnsafeMutableBufferPointer<Float> {
+    UnsafeMutableBufferPointer(start: values.pointer + count, count: values.count - count)
+  }
 
   /// Trainable numbers, gaps not counted.
   public var parameterCount: Int { parameters.reduce(0) { $0 + $1.count } }

@@ -17,7 +17,7 @@ public protocol Model: AnyObject {
   /// In forward order.
   var parameters: [Parameter] { get }
   /// Arrays that training fills without gradients, such as running means: part of a checkpoint, averaged over the ranks
-  /// before an evaluation. Laid out in a store of their own.
+  /// before an evaluation.
   var statistics: [Parameter] { get }
   /// In forward order; empty without collisions.
   var collisions: [CollisionResidual] { get }
@@ -39,6 +39,13 @@ public protocol Model: AnyObject {
 
 extension Model {
   public var statistics: [Parameter] { [] }
+}
+
+extension ParameterStore {
+  /// Lays a model's parameters and statistics out and initializes them.
+  public convenience init(_ model: any Model, seed: UInt64) {
+    self.init(model.parameters, statistics: model.statistics, seed: seed)
+  }
 }
 
 /// One line of a model's summary.

@@ -40,20 +40,6 @@ private func forEachVector(_ count: Int, _ body: (_ offset: Int, _ lanes: Int) -
   if offset < count { body(offset, count &- offset) }
 }
 
-@inline(__always)
-private func load(_ pointer: UnsafePointer<Float>, lanes: Int) -> Vector {
-  if lanes == width { return load(pointer) }
-  var value = Vector(repeating: 0)
-  for lane in 0..<lanes { value[lane] = pointer[lane] }
-  return value
-}
-
-@inline(__always)
-private func store(_ value: Vector, _ pointer: UnsafeMutablePointer<Float>, lanes: Int) {
-  if lanes == width { return store(value, pointer) }
-  for lane in 0..<lanes { pointer[lane] = value[lane] }
-}
-
 /// output = f(x + scale·y) in one pass, and the derivative of f there, which the backward pass multiplies with.
 ///
 /// - Parameters:

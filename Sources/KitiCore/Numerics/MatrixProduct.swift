@@ -198,23 +198,3 @@ private func multiplyNarrow(
     }
   }
 }
-
-/// The transpose of a matrix `[rows, columns]` with contiguous rows; rows of the output are `rowStride` apart, or contiguous.
-package func transpose(
-  _ rows: Int, _ columns: Int, _ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>,
-  rowStride: Int? = nil
-) {
-  let outputStride = rowStride ?? rows
-  var i = 0
-  while i < rows {
-    let rowEnd = min(i &+ 8, rows)
-    for j in 0..<columns {
-      var p = i
-      while p < rowEnd {
-        output[j &* outputStride &+ p] = input[p &* columns &+ j]
-        p &+= 1
-      }
-    }
-    i &+= 8
-  }
-}

@@ -43,3 +43,18 @@ func load(_ pointer: UnsafeMutablePointer<Float>) -> Vector {
 func store(_ value: Vector, _ pointer: UnsafeMutablePointer<Float>) {
   UnsafeMutableRawPointer(pointer).storeBytes(of: value, as: Vector.self)
 }
+
+/// The first numbers of a vector; the others are zero.
+@inline(__always)
+func load(_ pointer: UnsafePointer<Float>, lanes: Int) -> Vector {
+  if lanes == width { return load(pointer) }
+  var value = Vector(repeating: 0)
+  for lane in 0..<lanes { value[lane] = pointer[lane] }
+  return value
+}
+
+@inline(__always)
+func store(_ value: Vector, _ pointer: UnsafeMutablePointer<Float>, lanes: Int) {
+  if lanes == width { return store(value, pointer) }
+  for lane in 0..<lanes { pointer[lane] = value[lane] }
+}

@@ -9,6 +9,7 @@ import KitiMPI
 ///   algorithm 1): a rank keeps what rounding took from the numbers that it sent, and the owner of a part what rounding took
 ///   from the sums; it goes into the next step. Sums are made in fp32, the owner's own numbers are not rounded, and all ranks,
 ///   the owner too, end with what the halves stand for.
+///   An operator of one's own in MPI's allreduce would round again after every rank.
 /// - The two steps can be had alone: a sharded optimizer works between them.
 ///
 /// As many bytes leave a rank as in the best allreduce. Messages number 2(N − 1) a bucket, so that with very many ranks buckets

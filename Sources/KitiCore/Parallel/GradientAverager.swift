@@ -45,7 +45,8 @@ public final class GradientAverager: GradientObserver {
     exchange = stays ? nil : configuration.exchange(layout, communicator)
     thread = configuration.progress == .thread ? try exchange.map { try CommunicationThread($0) } : nil
     partials = AlignedBuffer(count: communicator.size)
-    bytesPerStep = exchange.map { $0.bytesSent(isSharded ? .sumOwnParts : .sum) + (isSharded ? $0.bytesSent(.collectParts) : 0) } ?? 0
+    let collected = isSharded ? exchange?.bytesSent(.collectParts) ?? 0 : 0
+    bytesPerStep = (exchange?.bytesSent(work) ?? 0) + collected
   }
 
   deinit { thread?.stop() }
@@ -105,7 +106,9 @@ public final class GradientAverager: GradientObserver {
   ///
   /// Sharded, each rank adds up the squares of its parts, and every rank adds these sums in the order of ranks.
   public func gradientNorm() throws -> Double {
-    let own = shard.pieces.reduce(0) { $0 + sumOfSquares(store.gradients.pointer + $1.range.lowerBound, count: $1.range.count) }
+    let own = shard.pieces.reduce(0) {
+      $0 + sumOfSquares(store.gradients.pointer + $1.range.lowerBound, count: $1.range.count)
+    }
     guard shard.layout != nil else { return own.squareRoot() }
     return try sumInOrder(own).squareRoot()
   }

@@ -12,7 +12,7 @@ public struct ParameterConsistency {
   }
 
   /// XXH3, 64 bits, of all parameters.
-  public var hash: UInt64 { XXH3_64bits(store.values.pointer, store.values.byteCount) }
+  public var hash: UInt64 { XXH3_64bits(store.values.pointer, store.count * MemoryLayout<Float>.stride) }
 
   /// Compares the hash across ranks. Collective; 8 bytes a rank.
   ///

@@ -7,6 +7,8 @@ public enum RandomDomain: UInt32, Sendable {
   case order = 3
   case dataSet = 4
   case gas = 5
+  case augmentation = 6
+  case dropout = 7
 }
 
 /// A family of random numbers, each a pure function of (seed, stream, domain, index) and of four counters.

@@ -5,8 +5,12 @@ import KitiMPI
 public struct CheckpointEvaluation: Sendable {
   public var checkpoint: String
   public var state: TrainingState
-  public var relativeL2: Double
+  public var metrics: [MetricValue]
+  /// What was evaluated other than the model as it is.
+  public var remarks: [String]
   public var samples: Int
+  /// That a newer checkpoint is damaged and was passed over.
+  public var warning: String?
 
   /// Collective.
   ///
@@ -17,22 +21,31 @@ public struct CheckpointEvaluation: Sendable {
   public static func run(
     checkpoint: String, overrides: [String], batch: Int, communicator: Communicator
   ) throws -> CheckpointEvaluation {
-    var path = checkpoint
-    try communicator.onFirstRank { path = try CheckpointFolder.resolve(checkpoint).path }
-    path = try communicator.broadcast(path, root: 0)
+    var found = (path: checkpoint, warning: String?.none)
+    try communicator.onFirstRank { found = try CheckpointFolder.resolve(checkpoint) }
+    let path = try communicator.broadcast(found.path, root: 0)
     let header = try Checkpoint.readHeader(path, communicator: communicator)
-    let (model, dataSet) = try communicator.agreeing {
+    let (configuration, model, dataSet) = try communicator.agreeing {
       let configuration = try Configuration(
         yaml: header.configuration, name: "\(path) (/config)", overrides: overrides)
       let dataSet = try Experiment.dataSet(configuration.data)
-      let model = try Experiment.model(
-        configuration.model, inputShape: dataSet.inputShape, targetShape: dataSet.targetShape, capacity: batch)
-      return (model, dataSet)
+      return (configuration, try Experiment.model(configuration, dataSet: dataSet, capacity: batch), dataSet)
     }
-    let store = ParameterStore(model.parameters, seed: 0)
-    let state = try Checkpoint.read(from: path, into: store, optimizerState: nil, communicator: communicator)
-    let result = try Evaluation.relativeL2(
-      model: model, dataSet: dataSet, split: .test, communicator: communicator)
-    return CheckpointEvaluation(checkpoint: path, state: state, relativeL2: result.mean, samples: result.samples)
+    let training = configuration.training
+    let store = ParameterStore(model, seed: 0)
+    let average = training.weightAverage.map { WeightAverage(store: store, decay: $0) }
+    let optimizerState = average.map {
+      Experiment.optimizer(configuration.optimizer, store: store, shard: OptimizerShard(whole: store.count)).state + [$0.state]
+    }
+    let state = try Checkpoint.read(
+      from: path, into: store, optimizerState: optimizerState, communicator: communicator)
+    average?.swap()
+    let result = try Evaluation(
+      model: model, objective: Experiment.objective(training, dataSet: dataSet), dataSet: dataSet,
+      flipsImages: training.testFlip
+    ).run(.test, communicator: communicator)
+    return CheckpointEvaluation(
+      checkpoint: path, state: state, metrics: result.values, remarks: training.evaluationRemarks,
+      samples: result.samples, warning: found.warning)
   }
 }

@@ -3,40 +3,80 @@ import KitiMPI
 /// What a configuration asks for, built: the registry of data sets, models and optimizers.
 public enum Experiment {
   /// Opens the data set on this rank.
-  public static func dataSet(_ configuration: DataConfiguration) throws -> FieldDataSet {
-    try FieldDataSet(path: configuration.path, kind: configuration.kind.rawValue)
+  public static func dataSet(_ configuration: DataConfiguration) throws -> any SampleSource {
+    let (path, kind) = (configuration.path, configuration.kind.rawValue)
+    return configuration.kind.isImages
+      ? try ImageDataSet(path: path, kind: kind, augmentation: configuration.augmentation)
+      : try FieldDataSet(path: path, kind: kind)
   }
 
-  /// - Parameters:
-  ///   - inputShape: of one sample of the data set.
-  ///   - capacity: the largest batch.
+  /// - Parameter capacity: the largest batch.
+  /// - Throws: a usage error for a model and a data set that do not belong together.
   public static func model(
-    _ configuration: ModelConfiguration, inputShape: [Int], targetShape: [Int], capacity: Int
+    _ configuration: Configuration, dataSet: any SampleSource, capacity: Int
   ) throws -> any Model {
-    let model: any Model
-    switch configuration {
-    case .fno1d(let fno):
-      guard inputShape.count == 2, inputShape[1] == 1 else {
-        throw KitiError(
-          .usage, "model.kind fno1d takes fields of shape [points, 1], and the data set's inputs are \(inputShape).",
-          remedy: "Choose another model or data set.")
-      }
-      model = try FNO1D(
-        shape: FNO1D.Shape(
-          points: inputShape[0], width: fno.width, modes: fno.modes, blocks: fno.blocks, projection: fno.projection,
-          activation: fno.activation),
-        collision: fno.collision.options, divide: fno.collision.divide, capacity: capacity)
-    }
-    guard model.outputShape == targetShape else {
+    let model = try network(configuration.model, dataSet: dataSet, capacity: capacity)
+    if configuration.training.syncBatchNorm, model.statistics.isEmpty {
       throw KitiError(
-        .usage, "The model's output is \(model.outputShape) a sample, and the data set's targets are \(targetShape).",
-        remedy: "Choose a model and a data set that belong together.")
+        .usage, "training.syncBatchNorm is true, and the model has no batch normalization.",
+        remedy: "Set it to false.")
+    }
+    if configuration.training.testFlip, dataSet.inputShape.count != 3 {
+      throw KitiError(
+        .usage, "training.testFlip is true, and the data set's samples are no images.", remedy: "Set it to false.")
+    }
+    if configuration.training.labelSmoothing > 0, dataSet.classCount == nil {
+      throw KitiError(
+        .usage, "training.labelSmoothing is above 0, and the data set has no classes.", remedy: "Set it to 0.")
     }
     return model
   }
 
-  /// - Parameter count: length of the parameter store.
-  public static func optimizer(_ configuration: OptimizerConfiguration, count: Int) -> any Optimizer {
+  private static func network(
+    _ configuration: ModelConfiguration, dataSet: any SampleSource, capacity: Int
+  ) throws -> any Model {
+    let (inputShape, targetShape) = (dataSet.inputShape, dataSet.targetShape)
+    switch configuration {
+    case .fno1d(let fno):
+      guard inputShape.count == 2, inputShape[1] == 1, targetShape == inputShape else {
+        throw KitiError(
+          .usage,
+          "model.kind fno1d takes fields of shape [points, 1] to such fields, and the data set's inputs are \(inputShape), its targets \(targetShape).",
+          remedy: "Choose a model and a data set that belong together.")
+      }
+      return try FNO1D(
+        shape: FNO1D.Shape(
+          points: inputShape[0], width: fno.width, modes: fno.modes, blocks: fno.blocks, projection: fno.projection,
+          activation: fno.activation),
+        collision: fno.collision.options, divide: fno.collision.divide[0], capacity: capacity)
+    case .resnet(let resnet):
+      guard inputShape.count == 3, let classes = dataSet.classCount else {
+        throw KitiError(
+          .usage,
+          "model.kind resnet tells classes of images apart, and the data set \(dataSet.path) has samples of shape \(inputShape)\(dataSet.classCount == nil ? " and no classes" : "").",
+          remedy: "Choose a model and a data set that belong together.")
+      }
+      return try ResNet(
+        shape: resnet.shape(classes: classes, inputShape: inputShape), collision: resnet.collision.options,
+        divide: resnet.collision.divide, capacity: capacity)
+    }
+  }
+
+  /// What a model of these outputs learns from this data set.
+  public static func objective(
+    _ configuration: TrainingConfiguration, dataSet: any SampleSource
+  ) -> any Objective {
+    if let classes = dataSet.classCount {
+      return ClassificationObjective(classes: classes, labelSmoothing: configuration.labelSmoothing)
+    }
+    return FieldObjective(outputShape: dataSet.targetShape)
+  }
+
+  /// - Parameter shard: what of the store it updates.
+  public static func optimizer(
+    _ configuration: OptimizerConfiguration, store: ParameterStore, shard: OptimizerShard
+  ) -> any Optimizer {
+    let count = shard.count
     let decay = Float(configuration.weightDecay)
     func adam(_ values: AdamConfiguration, decoupled: Bool) -> Adam {
       Adam(
@@ -49,6 +89,8 @@ public enum Experiment {
     case .sgd(let values):
       StochasticGradientDescent(
         count: count, momentum: Float(values.momentum), nesterov: values.nesterov, weightDecay: decay)
+    case .lars(let values):
+      LARS(store: store, momentum: Float(values.momentum), weightDecay: decay, trust: Float(values.trust))
     }
   }
 }

@@ -63,6 +63,12 @@ extension MetricsLine {
     set("hiddenShare", share(communication.hiddenShare))
     set("bytesSent", communication.bytesSent / steps)
   }
+
+  /// The metrics under their own keys, then what was special about them.
+  public mutating func set(_ values: [MetricValue], remarks: [String]) {
+    for value in values { set(value.metric.key, value.value) }
+    if !remarks.isEmpty { set("with", remarks) }
+  }
 }
 
 extension CollisionReport {

@@ -24,9 +24,10 @@ public final class Trainer {
   private let folder: RunFolder
   private let checkpoints: CheckpointFolder
   private let observer: (any TrainingObserver)?
-  private let dataSet: FieldDataSet
+  private let dataSet: any SampleSource
   private let plan: SamplingPlan
   private let work: TrainingStep
+  private let evaluation: Evaluation
   private let consistency: ParameterConsistency
   private let schedule: LearningRateSchedule
   private let collisions: CollisionControl
@@ -68,27 +69,30 @@ public final class Trainer {
       worldSize: communicator.size, seed: configuration.seed)
     let capacity = max(1, plan.largestLocalCount)
     let model = try communicator.agreeing { [dataSet] in
-      try Experiment.model(
-        configuration.model, inputShape: dataSet.inputShape, targetShape: dataSet.targetShape, capacity: capacity)
+      try Experiment.model(configuration, dataSet: dataSet, capacity: capacity)
     }
-    let store = ParameterStore(model.parameters, seed: configuration.seed)
+    let store = ParameterStore(model, seed: configuration.seed)
     let averager = try communicator.agreeing {
       try GradientAverager(store: store, communicator: communicator, configuration: configuration.parallel)
     }
-    let optimizer = Experiment.optimizer(configuration.optimizer, count: averager.shard.count)
+    let optimizer = Experiment.optimizer(configuration.optimizer, store: store, shard: averager.shard)
     work = TrainingStep(
-      model: model, store: store, optimizer: optimizer, averager: averager,
+      model: model, objective: Experiment.objective(training, dataSet: dataSet), store: store, optimizer: optimizer,
+      averager: averager,
       parameterAverager: ParameterAverager(
         store: store, states: optimizer.state.map(\.buffer), communicator: communicator,
         configuration: configuration.parallel),
-      clipNorm: training.clipNorm)
+      reducer: training.syncBatchNorm ? try RankSums(over: communicator) : nil, clipNorm: training.clipNorm,
+      weightAverage: training.weightAverage.map { WeightAverage(store: store, decay: $0) })
+    evaluation = Evaluation(
+      model: model, objective: work.objective, dataSet: dataSet, flipsImages: training.testFlip)
     consistency = ParameterConsistency(store: store, communicator: communicator)
     schedule = LearningRateSchedule(
-      configuration.optimizer, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs)
+      configuration.optimizer, globalBatch: globalBatch, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs)
     if let resumePoint {
       state = try Checkpoint.read(
-        from: resumePoint.path, into: store, optimizerState: work.optimizer.state, shard: averager.shard,
-        residual: averager.residual, communicator: communicator)
+        from: resumePoint.path, into: store, optimizerState: optimizer.state, shard: averager.shard,
+        otherState: work.otherState, residual: averager.residual, communicator: communicator)
       state.worldSize = communicator.size
     } else {
       state = TrainingState(
@@ -100,7 +104,7 @@ public final class Trainer {
       model.collisions, configuration.model.collision, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs,
       lengthFactors: state.collisionLengths)
     clock = RunClock(elapsed: state.elapsedSeconds)
-    let optimizerBytes = work.optimizer.state.reduce(0) { $0 + $1.buffer.byteCount }
+    let optimizerBytes = (optimizer.state + work.otherState).reduce(0) { $0 + $1.buffer.byteCount }
     description = RunDescription(
       name: configuration.name, ranks: communicator.size, parameterCount: store.parameterCount, trainingSamples: samples,
       testSamples: dataSet.sampleCount(.test), globalBatch: globalBatch, stepsPerEpoch: plan.stepsPerEpoch,
@@ -192,7 +196,7 @@ public final class Trainer {
     try requireFinite(loss: shared.loss / Double(globalCount), gradientNorm: gradientNorm)
     let updateBegin = MPI.wallTime
     try work.update(learningRate: learningRate, step: state.step + 1)
-    if averages { try work.parameterAverager?.average() }
+    if averages { try work.averageParameters(step: state.step + 1) }
     computing += MPI.wallTime - updateBegin
     advance(by: globalCount)
     let seconds = MPI.wallTime - start
@@ -289,26 +293,32 @@ public final class Trainer {
     line.set("samplesPerSecond", (report.samplesPerSecond * 10).rounded() / 10)
     if let rate = report.collisionRate { line.set("collisionRate", rate) }
     if !report.collisions.isEmpty { line.set("collisions", report.collisions.map(\.line)) }
-    if let communication = report.communication { line.set(communication, compute: report.computeSeconds, of: report.seconds) }
+    if let communication = report.communication {
+      line.set(communication, compute: report.computeSeconds, of: report.seconds)
+    }
     try metrics?.write(line)
     observer?.stepEnds(report)
   }
 
   private func evaluate() throws {
     let start = MPI.wallTime
-    let result = try Evaluation.relativeL2(
-      model: work.model, dataSet: dataSet, split: .test, communicator: communicator)
-    let isBest = result.mean < state.bestMetric ?? .infinity
-    if isBest { state.bestMetric = result.mean }
+    try agreeOnStatistics()
+    work.weightAverage?.swap()
+    defer { work.weightAverage?.swap() }
+    let result = try evaluation.run(.test, communicator: communicator)
+    let first = result.values[0]
+    let isBest = state.bestMetric.map { first.metric.isBetter(first.value, than: $0) } ?? true
+    if isBest { state.bestMetric = first.value }
     let report = EvaluationReport(
-      step: state.step, epoch: (state.step - 1) / plan.stepsPerEpoch, relativeL2: result.mean, samples: result.samples,
-      seconds: MPI.wallTime - start, isBest: isBest)
+      step: state.step, epoch: (state.step - 1) / plan.stepsPerEpoch, metrics: result.values,
+      remarks: configuration.training.evaluationRemarks, samples: result.samples, seconds: MPI.wallTime - start,
+      isBest: isBest)
     lastEvaluation = report
     guard communicator.rank == 0 else { return }
     var line = MetricsLine(kind: "evaluation")
     line.set("step", report.step)
     line.set("epoch", report.epoch)
-    line.set("relativeL2", report.relativeL2)
+    line.set(report.metrics, remarks: report.remarks)
     line.set("samples", report.samples)
     try metrics?.write(line)
     observer?.evaluationEnds(report)
@@ -317,15 +327,26 @@ public final class Trainer {
   private func save() throws {
     let start = MPI.wallTime
     try consistency.check(step: state.step)
+    try agreeOnStatistics()
     state.elapsedSeconds = clock.elapsed
     state.collisionLengths = collisions.state
     let path = checkpoints.path(step: state.step)
     try Checkpoint.write(
       to: path, store: work.store, optimizerState: work.optimizer.state, shard: work.averager.shard,
-      residual: work.averager.residual, state: state, configuration: configuration.yaml, communicator: communicator)
+      otherState: work.otherState, residual: work.averager.residual, state: state, configuration: configuration.yaml,
+      communicator: communicator)
     try communicator.onFirstRank { try checkpoints.commit(step: state.step) }
     lastCheckpoint = path
     observer?.checkpointIsWritten(path: path, seconds: MPI.wallTime - start)
+  }
+
+  /// Each rank has gathered running statistics from its own samples; an evaluation or a checkpoint is of one model.
+  private func agreeOnStatistics() throws {
+    let store = work.store
+    try communicator.average(store.statisticsBuffer)
+    guard let average = work.weightAverage else { return }
+    try communicator.average(
+      UnsafeMutableBufferPointer(start: average.average.pointer + store.count, count: store.values.count - store.count))
   }
 
   /// Ranks may be started with different command lines: they must not train different things.

@@ -59,8 +59,10 @@ public struct StepReport: Sendable {
 public struct EvaluationReport: Sendable {
   public var step: Int
   public var epoch: Int
-  /// Mean relative L2 error over the samples.
-  public var relativeL2: Double
+  /// Means over the samples, the one that judges the run first.
+  public var metrics: [MetricValue]
+  /// What was evaluated other than the model as it is: `averaged weights`, `flipped images too`.
+  public var remarks: [String]
   public var samples: Int
   public var seconds: Double
   public var isBest: Bool

@@ -1,6 +1,7 @@
 /// One optimizer step: what the trainer repeats and `bench` measures. Nothing is allocated on its way.
 public final class TrainingStep {
   public let model: any Model
+  public let objective: any Objective
   public let store: ParameterStore
   public let optimizer: any Optimizer
   public let averager: GradientAverager
@@ -9,40 +10,53 @@ public final class TrainingStep {
   /// Samples of this rank since the last update, and the norm of their gradient.
   private var localCount = 0
   private var localNorm = 0.0
+  /// Of batch norm that is synchronised over the ranks.
+  public let reducer: RankSums?
+  public let weightAverage: WeightAverage?
   private let clipNorm: Float?
-  private let outputSize: Int
   private let outputGradient: AlignedBuffer<Float>
 
-  /// - Parameter clipNorm: gradients longer than this are scaled down to it (Pascanu et al. 2013, algorithm 1).
+  /// - Parameters:
+  ///   - reducer: for batch norm over all ranks.
+  ///   - clipNorm: gradients longer than this are scaled down to it (Pascanu et al. 2013, algorithm 1).
   public init(
-    model: any Model, store: ParameterStore, optimizer: any Optimizer, averager: GradientAverager,
-    parameterAverager: ParameterAverager? = nil, clipNorm: Double? = nil
+    model: any Model, objective: any Objective, store: ParameterStore, optimizer: any Optimizer,
+    averager: GradientAverager, parameterAverager: ParameterAverager? = nil, reducer: RankSums? = nil,
+    clipNorm: Double? = nil, weightAverage: WeightAverage? = nil
   ) {
     self.model = model
+    self.objective = objective
+    self.reducer = reducer
+    self.weightAverage = weightAverage
     self.store = store
     self.optimizer = optimizer
     self.averager = averager
     self.parameterAverager = parameterAverager
     self.clipNorm = clipNorm.map { Float($0) }
-    outputSize = model.outputShape.reduce(1, *)
-    outputGradient = AlignedBuffer(count: model.capacity * outputSize)
+    outputGradient = AlignedBuffer(count: model.capacity * model.outputShape.reduce(1, *))
   }
+
+  /// The arrays beside the model and the optimizer's that a run needs to go on, whole on every rank.
+  public var otherState: [(name: String, buffer: AlignedBuffer<Float>)] { weightAverage.map { [$0.state] } ?? [] }
 
   /// Adds the gradients of one batch of this rank.
   ///
   /// - Parameters:
-  ///   - inputs, targets: `[count] + shape` of the model.
+  ///   - inputs, targets: `[count]` of the data set's shapes.
   ///   - globalCount: samples of the whole step, over all batches, and over all ranks unless they make local steps.
   ///   - isLast: no batch of this step follows on this rank: finished gradients may leave.
   /// - Returns: the sum of the losses of the batch.
   public func accumulate(
     inputs: UnsafePointer<Float>, targets: UnsafePointer<Float>, count: Int, pass: Pass, globalCount: Int, isLast: Bool
   ) -> Double {
-    guard count > 0 else { return 0 }
+    // Without samples there is nothing to do, unless other ranks wait for this one's share of their statistics.
+    guard count > 0 || reducer != nil else { return 0 }
     localCount += count
+    var pass = pass
+    pass.reducer = reducer
     let prediction = model.forward(inputs, batch: count, pass: pass)
-    let loss = RelativeL2().sum(
-      prediction: prediction, target: targets, batch: count, size: outputSize, scale: 1 / Float(globalCount),
+    let loss = objective.loss(
+      prediction: prediction, target: targets, batch: count, scale: 1 / Float(globalCount),
       gradient: outputGradient.pointer)
     model.backward(
       outputGradient: outputGradient.pointer, batch: count, pass: pass, observer: isLast ? averager : nil)
@@ -53,6 +67,7 @@ public final class TrainingStep {
   ///
   /// With local steps each rank keeps its gradients, and the norm is the mean one.
   public func average() throws -> Double {
+    try reducer?.requireSuccess()
     try averager.finish()
     localNorm = try averager.gradientNorm()
     return try parameterAverager?.meanNorm(localNorm, samples: localCount) ?? localNorm
@@ -77,6 +92,16 @@ public final class TrainingStep {
         gradientScale: scale)
     }
     try averager.collectValues()
+    if parameterAverager == nil { weightAverage?.update(step: step) }
+  }
+
+  /// Averages parameters and optimizer state after local steps; the average of weights follows them here. Collective.
+  ///
+  /// - Parameter step: steps of the run that are done.
+  public func averageParameters(step: Int) throws {
+    guard let parameterAverager else { return }
+    try parameterAverager.average()
+    weightAverage?.update(step: step)
   }
 
   /// What communication cost since the last `resetTimes`.

@@ -31,15 +31,17 @@ struct AllreduceBench: ParsableCommand {
     if !(largest > 0 && largest <= 4_096) { throw ValidationError("--largest \(largest): give a size of up to 4096 MiB.") }
   }
 
-  private static let ways: [(name: String, compression: ParallelConfiguration.Compression, reduction: ParallelConfiguration.Reduction)] = [
-    ("fast", .none, .fast), ("ordered", .none, .ordered), ("bf16", .bf16, .ordered),
+  private static let ways = [
+    ("fast", ParallelConfiguration(reduction: .fast)), ("ordered", ParallelConfiguration(reduction: .ordered)),
+    ("bf16", ParallelConfiguration(compression: .bf16)),
   ]
 
   func run() throws {
     let world = try Launch.world()
     let parallel = try world.agreeing {
       guard world.size > 1 else {
-        throw KitiError(.usage, "One rank has nothing to sum.", remedy: "Start several: mpirun -np 2 kiti-dist bench allreduce.")
+        throw KitiError(
+          .usage, "One rank has nothing to sum.", remedy: "Start several: mpirun -np 2 kiti-dist bench allreduce.")
       }
       return try ParallelConfiguration(overrides: overrides)
     }
@@ -53,7 +55,7 @@ struct AllreduceBench: ParsableCommand {
   private func measure(_ bytes: Int, _ parallel: ParallelConfiguration, _ world: Communicator) throws {
     let timers = Self.ways.map { way in
       var configuration = parallel
-      (configuration.compression, configuration.reduction) = (way.compression, way.reduction)
+      (configuration.compression, configuration.reduction) = (way.1.compression, way.1.reduction)
       return ExchangeTimer(byteCount: bytes, configuration: configuration, communicator: world)
     }
     // Small sums are repeated, so that the clock and the barrier do not matter.
@@ -70,7 +72,7 @@ struct AllreduceBench: ParsableCommand {
       let time = median(seconds)
       var line = MetricsLine(kind: "bench")
       line.set("bench", "allreduce")
-      line.set("way", way.name)
+      line.set("way", way.0)
       line.set("bytes", timer.byteCount)
       line.set("microseconds", (time * 1e7).rounded() / 10)
       line.set("msPerStep", time * 1e3)

@@ -75,11 +75,11 @@ final class StepBench {
     let shape = FNO1D.Shape(points: 1_024)
     let model = try FNO1D(
       shape: shape, collision: collision, divide: 4, capacity: batch)
-    let store = ParameterStore(model.parameters, seed: 1)
+    let store = ParameterStore(model, seed: 1)
     let averager = try GradientAverager(store: store, communicator: communicator, configuration: parallel)
     work = TrainingStep(
-      model: model, store: store, optimizer: Adam(count: averager.shard.count, weightDecay: 1e-4),
-      averager: averager)
+      model: model, objective: FieldObjective(outputShape: model.outputShape), store: store,
+      optimizer: Adam(count: averager.shard.count, weightDecay: 1e-4), averager: averager)
     inputs = AlignedBuffer(count: batch * shape.points)
     targets = AlignedBuffer(count: batch * shape.points)
     indices = AlignedBuffer(count: batch)

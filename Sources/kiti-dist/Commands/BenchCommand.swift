@@ -3,8 +3,8 @@ import KitiCore
 
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "bench", abstract: "Measure training steps on random data, and parts of them.",
-    subcommands: [FNO1DBench.self, CollisionBench.self, AllreduceBench.self])
+    commandName: "bench", abstract: "Measure training steps and their parts on random data.",
+    subcommands: [FNO1DBench.self, CollisionBench.self, LoaderBench.self, AllreduceBench.self])
 }
 
 /// What every benchmark of a model takes.

@@ -2,8 +2,8 @@ import ArgumentParser
 
 struct DataCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "data", abstract: "Make and look at data sets.",
-    subcommands: [DataMakeCommand.self, DataInspectCommand.self])
+    commandName: "data", abstract: "Make, import and look at data sets.",
+    subcommands: [DataMakeCommand.self, DataImportCommand.self, DataInspectCommand.self])
 }
 
 struct DataMakeCommand: ParsableCommand {

@@ -28,8 +28,16 @@ struct DataInspectCommand: ParsableCommand {
     line("kind", inspection.kind)
     line("size", Report.bytes(inspection.fileBytes))
     line("samples", "\(counts[.train] ?? 0) training, \(counts[.test] ?? 0) test")
-    for attribute in inspection.attributes where attribute.name != "kind" { line(attribute.name, attribute.value) }
+    for attribute in inspection.attributes where attribute.name != "kind" && attribute.name != "classes" {
+      line(attribute.name, attribute.value)
+    }
     print()
+    if !inspection.classes.isEmpty {
+      Table.print(
+        header: ["class", "name", "training", "test"],
+        rows: inspection.classes.enumerated().map { [String($0), $1.name, String($1.train), String($1.test)] })
+      print()
+    }
     Table.print(
       header: ["array", "shape", "chunk", "minimum", "maximum", "mean", "deviation", "not finite"],
       rows: inspection.arrays.map {

@@ -28,19 +28,24 @@ struct EvaluateCommand: ParsableCommand {
     let evaluation = try CheckpointEvaluation.run(
       checkpoint: checkpoint, overrides: overrides, batch: batch, communicator: world)
     guard world.rank == 0 else { return }
+    if let warning = evaluation.warning { Report.notice(warning) }
     if json {
       var line = MetricsLine(kind: "evaluation")
       line.set("checkpoint", evaluation.checkpoint)
       line.set("step", evaluation.state.step)
       line.set("epoch", evaluation.state.epoch)
-      line.set("relativeL2", evaluation.relativeL2)
+      line.set(evaluation.metrics, remarks: evaluation.remarks)
       line.set("samples", evaluation.samples)
       print(line.json)
     } else {
-      print("checkpoint        \(evaluation.checkpoint)")
-      print("steps done        \(evaluation.state.step)")
-      print("test samples      \(evaluation.samples)")
-      print("test relative L2  \(Report.number(evaluation.relativeL2 * 100)) %")
+      let rows =
+        [
+          ("checkpoint", evaluation.checkpoint), ("steps done", "\(evaluation.state.step)"),
+          ("test samples", "\(evaluation.samples)"),
+        ] + evaluation.metrics.map { ("test \($0.metric.name)", Report.value($0)) }
+        + (evaluation.remarks.isEmpty ? [] : [("with", evaluation.remarks.joined(separator: ", "))])
+      let width = rows.map(\.0.count).max() ?? 0
+      for (name, value) in rows { print(name.padding(toLength: width + 2, withPad: " ", startingAt: 0) + value) }
     }
   }
 }

@@ -86,7 +86,7 @@ struct TrainCommand: ParsableCommand {
     case .finished:
       guard isFirst else { return }
       if let evaluation = trainer.lastEvaluation {
-        print("test relative L2 \(Report.number(evaluation.relativeL2 * 100)) % over \(evaluation.samples) samples")
+        print("\(Report.sentence(evaluation)) over \(evaluation.samples) samples")
       } else {
         print("nothing left to do: the run has all its \(trainer.description.totalSteps) steps")
       }

@@ -48,7 +48,7 @@ final class TrainingDisplay: TrainingObserver {
     let step = lastStep.map { line($0) } ?? ""
     clear()
     Report.notice(
-      "\(step)  test relative L2 \(Report.number(report.relativeL2 * 100)) %\(report.isBest ? " (best)" : "")")
+      "\(step)  \(Report.sentence(report))\(report.isBest ? " (best)" : "")")
   }
 
   func checkpointIsWritten(path: String, seconds: Double) {

@@ -61,6 +61,19 @@ final class CheckpointRoundTripTests: MPITestCase {
     XCTAssertEqual(read.bits[1], Sample(seed: 0).bits[1])
   }
 
+  func testStatisticsComeBackWithTheModelAndItsAverage() throws {
+    let statistics = [("norm/mean", [16]), ("norm/variance", [19])]
+    let written = Sample(statistics: statistics, states: ["velocity", "average"])
+    try written.write(to: path(), world)
+    let read = Sample(statistics: statistics, states: ["velocity", "average"], seed: 0)
+    try read.read(from: path(), world)
+    XCTAssertEqual(read.bits, written.bits)
+    let without = Sample(states: ["velocity"], seed: 0)
+    assertCheckpointError(.usage, naming: "2 parameters are unknown to the model", "norm/mean [16]") {
+      try without.read(from: path(), world)
+    }
+  }
+
   func testMoreRanksThanArrays() throws {
     let written = Sample(shapes: [("only", [3])], states: [])
     try written.write(to: path(), world)

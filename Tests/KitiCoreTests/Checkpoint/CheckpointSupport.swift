@@ -25,17 +25,25 @@ struct Sample {
   var state: TrainingState
 
   /// - Parameter seed: 0 leaves zeros everywhere.
-  init(shapes: [(String, [Int])] = Sample.shapes, states: [String] = ["square", "mean"], seed: UInt64 = 1) {
-    store = ParameterStore(shapes.map { Parameter($0.0, shape: $0.1, initialization: .zero) }, seed: 1)
-    let count = store.count
-    optimizer = states.map { ($0, AlignedBuffer(count: count)) }
+  ///
+  /// The state `average`, if there is one, covers the statistics as well.
+  init(
+    shapes: [(String, [Int])] = Sample.shapes, statistics: [(String, [Int])] = [], states: [String] = ["square", "mean"],
+    seed: UInt64 = 1
+  ) {
+    func parameters(_ shapes: [(String, [Int])]) -> [Parameter] {
+      shapes.map { Parameter($0.0, shape: $0.1, initialization: .zero) }
+    }
+    let store = ParameterStore(parameters(shapes), statistics: parameters(statistics), seed: 1)
+    self.store = store
+    optimizer = states.map { ($0, AlignedBuffer(count: $0 == "average" ? store.values.count : store.count)) }
     state = TrainingState(
       step: 12, epoch: 3, stepInEpoch: 2, samplesInEpoch: 80, seed: .max - seed, worldSize: 4, globalBatch: 40,
       bestMetric: 0.1 + 0.2, elapsedSeconds: 1.0 / 3, collisionLengths: [1.0 / 7, 1, 1e6])
     guard seed != 0 else { return }
     var bits = seed
     for buffer in buffers {
-      for range in store.ranges {
+      for range in store.ranges + store.statisticsRanges where range.upperBound <= buffer.count {
         for index in range {
           bits = bits &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
           // Any pattern at all: infinite values, denormal ones and those that are not numbers as well.

@@ -11,7 +11,7 @@ final class ConfigurationErrorTests: XCTestCase {
     XCTAssertEqual(
       message(spread("learningRate: 1e-3", "learning_rate: 1e-3")),
       "run.yaml, line 14: unknown key 'optimizer.learning_rate'. Did you mean 'learningRate'? "
-        + "Valid keys here: kind, learningRate, weightDecay, beta1, beta2, epsilon, schedule.")
+        + "Valid keys here: kind, learningRate, referenceBatch, weightDecay, beta1, beta2, epsilon, schedule.")
   }
 
   func testAnUnknownKeyNearNoOtherGetsNoGuess() {
@@ -55,7 +55,7 @@ final class ConfigurationErrorTests: XCTestCase {
     XCTAssertEqual(
       message(spread("model:\n  kind: fno1d", "model:\n  kidn: fno1d")),
       "run.yaml, line 6: the required key 'model.kind' is missing. "
-        + "Is 'model.kidn' a misspelling of it? Valid: fno1d.")
+        + "Is 'model.kidn' a misspelling of it? Valid: fno1d, resnet.")
     XCTAssertEqual(
       message("name: a"),
       "run.yaml, line 1: the required key 'data' is missing. Valid: a section of keys and values.")
@@ -141,6 +141,31 @@ final class ConfigurationErrorTests: XCTestCase {
         + "Cut their places into particles with 'divide'.")
   }
 
+  func testStagesOfAResNetThatCannotBeAreRefused() {
+    let resnet = ["model={kind: resnet, depth: 20, collision: {scheme: ntc}}"]
+    for (override, problem) in [
+      ("model.depth=21", "is 21. Valid: 18, 34, 50, or 6n + 2 such as 20, 32, 44, 56, 110."),
+      (
+        "model.collision.divide=[4, 2]",
+        "is a list. The model has 3 stages, and the list 2 numbers. Valid: a whole number from 1 to 2147483647, "
+          + "or a list of 3 such numbers or zeros, one for each stage."
+      ),
+      (
+        "model.collision.divide=[4, 2, -1]",
+        "is a list. Valid: a whole number from 1 to 2147483647, or a list of 3 such numbers or zeros, one for each stage."
+      ),
+      ("model.dropout=1", "is 1. Valid: a number from 0 to below 1."),
+      (
+        "model.collision.particleWidth=8",
+        "is 8, but resnet has images, not tokens. Cut their places into particles with 'divide'."
+      ),
+    ] {
+      XCTAssertEqual(
+        message(spread, overrides: resnet + [override]),
+        "--set \(override): '\(override.split(separator: "=")[0])' \(problem)")
+    }
+  }
+
   func testAScheduleCannotDependOnTheClock() {
     XCTAssertEqual(
       message(spread("5 epochs", "5 minutes")),
@@ -155,14 +180,14 @@ final class ConfigurationErrorTests: XCTestCase {
   func testAKeyOfAnotherKindSaysWhereItBelongs() {
     XCTAssertEqual(
       message(spread("  learningRate: 1e-3", "  momentum: 0.9\n  learningRate: 1e-3")),
-      "run.yaml, line 14: 'optimizer.momentum' belongs to kind sgd, but 'optimizer.kind' is adam. "
+      "run.yaml, line 14: 'optimizer.momentum' belongs to kind sgd and lars, but 'optimizer.kind' is adam. "
         + "Remove the key or change the kind. "
-        + "Valid keys here: kind, learningRate, weightDecay, beta1, beta2, epsilon, schedule.")
+        + "Valid keys here: kind, learningRate, referenceBatch, weightDecay, beta1, beta2, epsilon, schedule.")
     XCTAssertEqual(
       message(spread("kind: adam\n", "kind: sgd\n  beta1: 0.8\n")),
       "run.yaml, line 14: 'optimizer.beta1' belongs to kind adam and adamw, but 'optimizer.kind' is sgd. "
         + "Remove the key or change the kind. "
-        + "Valid keys here: kind, learningRate, weightDecay, momentum, nesterov, schedule.")
+        + "Valid keys here: kind, learningRate, referenceBatch, weightDecay, momentum, nesterov, schedule.")
     XCTAssertEqual(
       message(spread("kind: step", "kind: cosine")),
       "run.yaml, line 17: 'optimizer.schedule.every' belongs to kind step, but 'optimizer.schedule.kind' is cosine. "
@@ -205,12 +230,25 @@ final class ConfigurationErrorTests: XCTestCase {
     }
   }
 
+  func testPartsThatDoNotFitTheWayOfAveragingAreRefused() {
+    XCTAssertEqual(
+      message(
+        spread,
+        overrides: ["optimizer={kind: lars, learningRate: 0.1, schedule: {kind: constant}}", "parallel.shardOptimizer=true"]),
+      "--set parallel.shardOptimizer=true: 'parallel.shardOptimizer' is true, but 'optimizer.kind' is lars. "
+        + "LARS needs norms of whole parameters, and a shard has parts of them: shard another optimizer.")
+    XCTAssertEqual(
+      message(spread, overrides: ["training.syncBatchNorm=true", "parallel.progress=thread"]),
+      "--set parallel.progress=thread: 'parallel.progress' is thread, but 'training.syncBatchNorm' is true. "
+        + "Batch norm over all ranks communicates in the middle of a pass, from the computing thread: use poll.")
+  }
+
   func testValuesWithoutCodeBehindThemAreRefused() {
     for (override, valid) in [
       ("parallel.compression=fp16", "none, bf16"), ("parallel.shardOptimizer=1", "true, false"),
       ("parallel.reduction=tree", "fast, ordered"), ("parallel.progress=never", "poll, thread"),
-      ("training.syncBatchNorm=true", "false"),
-      ("data.kind=darcy", "burgers"), ("model.kind=resnet", "fno1d"),
+      ("data.kind=darcy", "burgers, cifar10, cifar100, fashion-mnist, mnist, images"),
+      ("model.kind=transformer", "fno1d, resnet"),
     ] {
       let parts = override.split(separator: "=")
       XCTAssertEqual(

@@ -106,28 +106,45 @@ extension Configuration {
         bucketMiB: positive(), progress: .allCases.randomElement(using: &random)!,
         compression: .allCases.randomElement(using: &random)!, shardOptimizer: .random(using: &random),
         reduction: .allCases.randomElement(using: &random)!, checkEvery: count())
-    return Configuration(
+    func coefficient() -> CoefficientConfiguration {
+      [
+        .constant(unit()), .changing(.linear, from: unit(), to: unit(), over: nil),
+        .changing(.cosine, from: unit(), to: 1, over: schedule()),
+      ].randomElement(using: &random)!
+    }
+    func collision(_ divide: [Int]) -> CollisionConfiguration {
+      // A wanted rate needs the kinetic law, and at most the largest coefficient of it.
+      let followsRate = Bool.random(using: &random)
+      return .init(
+        scheme: .allCases.randomElement(using: &random)!,
+        acceptance: followsRate ? .kinetic : .allCases.randomElement(using: &random)!,
+        decision: .allCases.randomElement(using: &random)!, weights: .allCases.randomElement(using: &random)!,
+        coefficient: followsRate ? .constant(1) : coefficient(),
+        lengthScale: [.rms, .unit, .value(positive())].randomElement(using: &random)!,
+        targetRate: followsRate ? 1 - unit() : nil, divide: divide, timeStep: -positive(),
+        midpoint: .random(using: &random), carry: .random(using: &random),
+        streams: .allCases.randomElement(using: &random)!)
+    }
+    let fno = FNO1DConfiguration(
+      width: count(), modes: count(), blocks: count(), projection: count(),
+      activation: .allCases.randomElement(using: &random)!, collision: collision([count()]))
+    let (depth, stages) = [(18, 4), (34, 4), (50, 4), (20, 3), (110, 3)].randomElement(using: &random)!
+    let divide = (0..<stages).map { _ in Bool.random(using: &random) ? 0 : count() }
+    let resnet = ResNetConfiguration(
+      depth: depth, width: Bool.random(using: &random) ? count() : nil,
+      shortcut: .allCases.randomElement(using: &random)!, dropout: unit(), startsAsShortcuts: .random(using: &random),
+      collision: collision(divide))
+    var configuration = Configuration(
       name: name, seed: random.next(), data: .init(kind: .burgers, path: name + "/x.h5"),
-      model: .fno1d(
-        .init(
-          width: count(), modes: count(), blocks: count(), projection: count(),
-          activation: .allCases.randomElement(using: &random)!,
-          collision: .init(
-            scheme: .allCases.randomElement(using: &random)!, decision: .allCases.randomElement(using: &random)!,
-            weights: .allCases.randomElement(using: &random)!,
-            coefficient: [
-              .constant(unit()), .changing(.linear, from: unit(), to: unit(), over: nil),
-              .changing(.cosine, from: unit(), to: 1, over: schedule()),
-            ].randomElement(using: &random)!,
-            lengthScale: [.rms, .unit, .value(positive())].randomElement(using: &random)!, divide: count(),
-            timeStep: -positive(),
-            midpoint: .random(using: &random), carry: .random(using: &random), streams: .allCases.randomElement(using: &random)!))),
+      model: Bool.random(using: &random) ? .fno1d(fno) : .resnet(resnet),
       optimizer: .init(
-        rule: [.adam(adam), .adamw(adam), .sgd(.init(momentum: 0.5 + unit() / 2, nesterov: true)), .sgd(.init())]
-          .randomElement(using: &random)!,
-        learningRate: learningRate, weightDecay: unit(),
+        rule: [
+          .adam(adam), .adamw(adam), .sgd(.init(momentum: 0.5 + unit() / 2, nesterov: true)), .sgd(.init()),
+          .lars(.init(momentum: unit(), trust: positive())),
+        ].randomElement(using: &random)!,
+        learningRate: learningRate, referenceBatch: Bool.random(using: &random) ? count() : nil, weightDecay: unit(),
         schedule: .init(
-          shape: [.constant, .step(every: schedule(), factor: 1 - unit()), .cosine(minimum: learningRate * unit())]
+          shape: [.constant, .linear, .step(every: schedule(), factor: 1 - unit()), .cosine(minimum: learningRate * unit())]
             .randomElement(using: &random)!,
           warmup: Bool.random(using: &random) ? schedule() : nil)),
       training: .init(
@@ -135,8 +152,12 @@ extension Configuration {
         batch: Bool.random(using: &random)
           ? .perRank(count()) : .global(accumulation * Int.random(in: 1...9, using: &random)),
         accumulation: accumulation, clipNorm: Bool.random(using: &random) ? positive() : nil,
-        evaluateEvery: interval()),
+        evaluateEvery: interval(), syncBatchNorm: .random(using: &random), labelSmoothing: unit(),
+        weightAverage: Bool.random(using: &random) ? 0.5 + unit() / 4 : nil, testFlip: .random(using: &random)),
       parallel: parallel,
       checkpoint: .init(every: interval(), keep: count()))
+    if case .lars = configuration.optimizer.rule { configuration.parallel.shardOptimizer = false }
+    if configuration.training.syncBatchNorm { configuration.parallel.progress = .poll }
+    return configuration
   }
 }

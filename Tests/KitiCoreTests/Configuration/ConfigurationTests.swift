@@ -9,7 +9,7 @@ final class ConfigurationTests: XCTestCase {
         .init(
           width: 64, modes: 16, blocks: 4, projection: 128, activation: .gelu,
           collision: .init(
-            scheme: .none, coefficient: 0.5, lengthScale: .rms, divide: 4, timeStep: 1, streams: .rank))),
+            scheme: .none, coefficient: 0.5, lengthScale: .rms, divide: [4], timeStep: 1, streams: .rank))),
       optimizer: .init(
         rule: .adam(.init(beta1: 0.9, beta2: 0.999, epsilon: 1e-8)), learningRate: 1e-3, weightDecay: 0,
         schedule: .init(shape: .constant, warmup: nil)),

@@ -36,6 +36,7 @@ final class ConfigurationTextTests: XCTestCase {
       optimizer:
         kind: adam
         learningRate: 0.001
+        referenceBatch: null
         weightDecay: 0.0
         beta1: 0.9
         beta2: 0.999
@@ -50,6 +51,9 @@ final class ConfigurationTextTests: XCTestCase {
         clipNorm: null
         evaluateEvery: 1 epoch
         syncBatchNorm: false
+        labelSmoothing: 0.0
+        weightAverage: null
+        testFlip: false
       parallel:
         bucketMiB: 0.5
         progress: poll

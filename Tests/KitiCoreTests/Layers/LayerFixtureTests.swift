@@ -59,4 +59,50 @@ final class LayerFixtureTests: XCTestCase {
         parameters: ["weight"], batch: batch, tolerance: 2e-6, "spectral \(name)")
     }
   }
+
+  func testBatchNorm() throws {
+    for (name, fixture) in try Fixture("batch-norm").cases() {
+      let shape = try fixture.shape("input")
+      let layer = BatchNorm2D(name, shape: Array(shape.dropFirst()))
+      let statistics = ParameterStore(layer.statistics, seed: 0)
+      // A mean of 300 deviations is known to 7 digits, what is left without it to 5.
+      let tolerance = name == "3x4x4x33" ? 5e-5 : 2e-6
+      try check(
+        layer, fixture, parameters: ["scale", "shift"], batch: shape[0], tolerance: tolerance, "batch norm \(name)")
+      for (parameter, path) in zip(layer.statistics, ["mean", "variance"]) {
+        let values = (0..<parameter.count).map { parameter.values[$0] }
+        assertClose(values, try fixture.doubles(path), within: 1e-6, "batch norm \(name), \(path)")
+      }
+      withExtendedLifetime(statistics) {}
+    }
+  }
+
+  func testBatchNormInEvaluation() throws {
+    for (name, fixture) in try Fixture("batch-norm").cases() {
+      let shape = try fixture.shape("input")
+      let layer = BatchNorm2D(name, shape: Array(shape.dropFirst()))
+      let stores = [ParameterStore(layer.parameters, seed: 0), ParameterStore(layer.statistics, seed: 0)]
+      for (parameter, path) in zip(layer.parameters + layer.statistics, ["scale", "shift", "mean", "variance"]) {
+        for (index, value) in try fixture.floats(path).enumerated() { parameter.values[index] = value }
+      }
+      let input = GuardedArray(try fixture.floats("input"))
+      let output = GuardedArray(count: input.count)
+      layer.forward(input.pointer, into: output.pointer, samples: 0..<shape[0], pass: .evaluation)
+      assertClose(output.values, try fixture.doubles("evaluated"), within: 2e-6, "batch norm \(name)")
+      withExtendedLifetime(stores) {}
+    }
+  }
+
+  func testPooling() throws {
+    for kind in Pooling2D.Kind.allCases {
+      for (name, fixture) in try Fixture("pooling")[kind.rawValue].cases() {
+        let layer = Pooling2D(
+          kind, inputShape: Array(try fixture.shape("input").dropFirst()), kernel: try fixture.count("kernel"),
+          stride: try fixture.count("stride"), padding: try fixture.count("padding"))
+        XCTAssertEqual(layer.outputShape, Array(try fixture.shape("output").dropFirst()), name)
+        try check(
+          layer, fixture, parameters: [], batch: try fixture.count("batch"), tolerance: 1e-6, "\(kind) pooling \(name)")
+      }
+    }
+  }
 }

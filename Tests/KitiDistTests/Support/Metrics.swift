@@ -38,6 +38,7 @@ struct Metrics {
     lines.filter { $0.kind != "run" }.map { line in
       let keys = [
         "kind", "step", "epoch", "samples", "loss", "learningRate", "gradientNorm", "collisionRate", "relativeL2",
+        "accuracy",
       ]
       return keys.compactMap { key in line.written(key).map { "\(key) \($0)" } }.joined(separator: ", ")
     }

@@ -20,10 +20,19 @@ package struct ConvolutionShape: Sendable, Equatable {
     self.padding = padding
   }
 
-  package var outputHeight: Int { (height + 2 * padding - kernel) / stride + 1 }
-  package var outputWidth: Int { (width + 2 * padding - kernel) / stride + 1 }
+  package var outputHeight: Int { windows(height) }
+  package var outputWidth: Int { windows(width) }
+  package var outputPlaces: Int { outputHeight * outputWidth }
+  /// Floats of a window.
+  package var windowSize: Int { kernel * kernel * inputs }
   /// Floats of one sample.
   package var inputSize: Int { height * width * inputs }
-  package var outputSize: Int { outputHeight * outputWidth * outputs }
-  package var weightCount: Int { kernel * kernel * inputs * outputs }
+  package var outputSize: Int { outputPlaces * outputs }
+  package var weightCount: Int { windowSize * outputs }
+
+  /// Places of a window along a side: none where the kernel is larger than the padded side.
+  private func windows(_ side: Int) -> Int {
+    let room = side + 2 * padding - kernel
+    return room < 0 ? 0 : room / stride + 1
+  }
 }

@@ -1,45 +1,54 @@
-/// Convolution of any kernel, stride and padding, sample by sample, as matrix products of a row of output places for each
-/// place of the kernel.
+/// Convolution of any kernel, stride and padding as matrix products over a block of samples: the windows are not copied but
+/// found through tables of offsets, and the gradient of the input is gathered phase by phase of the stride.
 package final class DirectConvolution: ConvolutionKernel {
+  /// Floats that a block of samples may take in the second-level cache.
+  private static let blockFloats = 400_000
+
   private let shape: ConvolutionShape
+  private let offsets: ConvolutionOffsets
+  /// Samples that are worked on together, so that what they read and write stays in the second-level cache.
+  private let block: Int
+  private let inputPattern: ChannelPattern
+  private let outputPattern: ChannelPattern
   private let source: AlignedBuffer<Float>
   private let gradient: AlignedBuffer<Float>
-  private let inputGradient: AlignedBuffer<Float>
   private let transposedWeight: AlignedBuffer<Float>
+  /// Four numbers a channel in the input's pattern, three in the output's.
+  private let inputNumbers: AlignedBuffer<Float>
+  private let outputNumbers: AlignedBuffer<Float>
 
   package init(_ shape: ConvolutionShape, capacity: Int) {
     self.shape = shape
-    source = AlignedBuffer(count: shape.inputSize)
-    gradient = AlignedBuffer(count: shape.outputSize)
-    inputGradient = AlignedBuffer(count: shape.inputSize)
+    let (sourceSize, gradientSize) = (
+      ConvolutionOffsets.sourceFrame(shape).size, ConvolutionOffsets.gradientFrame(shape).size
+    )
+    block = max(1, min(capacity, Self.blockFloats / max(1, sourceSize + 2 * gradientSize + shape.inputSize)))
+    offsets = ConvolutionOffsets(shape, samples: block)
+    inputPattern = ChannelPattern(channels: shape.inputs)
+    outputPattern = ChannelPattern(channels: shape.outputs)
+    source = AlignedBuffer(count: block * sourceSize)
+    gradient = AlignedBuffer(count: block * gradientSize)
     transposedWeight = AlignedBuffer(count: shape.weightCount)
+    inputNumbers = AlignedBuffer(count: 4 * inputPattern.period)
+    outputNumbers = AlignedBuffer(count: 3 * outputPattern.period)
   }
 
   package var workspaceBytes: Int {
-    source.byteCount + gradient.byteCount + inputGradient.byteCount + transposedWeight.byteCount
+    [source, gradient, transposedWeight, inputNumbers, outputNumbers].reduce(offsets.byteCount) { $0 + $1.byteCount }
   }
 
   package func forward(
     _ source: ConvolutionSource, weight: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Int,
     sums: UnsafeMutablePointer<Double>?
   ) {
-    let (inputs, outputs) = (shape.inputs, shape.outputs)
-    for sample in 0..<samples {
-      let x = read(source, sample)
-      let y = output + sample * shape.outputSize
-      for index in 0..<shape.outputSize { y[index] = 0 }
-      forEachRow { row, inputRow, kernelPlace, columns, inputColumn in
-        multiply(
-          columns.count, outputs, inputs,
-          Matrix(x + (inputRow * shape.width + inputColumn) * inputs, rowStride: shape.stride * inputs),
-          Matrix(weight + kernelPlace * inputs * outputs, rowStride: outputs),
-          into: y + (row * shape.outputWidth + columns.lowerBound) * outputs, rowStride: outputs, start: .accumulate)
-      }
-      guard let sums else { continue }
-      for index in 0..<shape.outputSize {
-        sums[index % outputs] += Double(y[index])
-        sums[outputs + index % outputs] += Double(y[index]) * Double(y[index])
-      }
+    let source = PatternedSource(source, inputPattern, inputNumbers.pointer)
+    forEachBlock(samples) { first, count in
+      let y = output + first * shape.outputSize
+      let product = GatheredProduct(
+        a: read(source, first, count), aRows: offsets.windows.pointer, aDepth: offsets.insideWindow.pointer, b: weight,
+        bDepth: offsets.outputRows.pointer, c: y, cRows: offsets.outputRows.pointer)
+      product.compute(count * shape.outputPlaces, shape.outputs, shape.windowSize)
+      if let sums { outputPattern.addMoments(y, count: count * shape.outputSize, to: sums) }
     }
   }
 
@@ -48,92 +57,102 @@ package final class DirectConvolution: ConvolutionKernel {
     weightGradient: UnsafeMutablePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
     finish: GradientFinish, samples: Int
   ) {
+    let source = PatternedSource(source, inputPattern, inputNumbers.pointer)
+    let gradient = PatternedGradient(gradient, outputPattern, outputNumbers.pointer)
+    let finish = finish.patterned(inputPattern, inputNumbers.pointer + 2 * inputPattern.period)
+    if inputGradient != nil { transposeWeight(weight) }
+    forEachBlock(samples) { first, count in
+      let (g, isFramed) = read(gradient, first, count, framed: inputGradient != nil)
+      let places = isFramed ? offsets.gradientPlaces.pointer : offsets.outputRows.pointer
+      let product = GatheredProduct(
+        a: read(source, first, count), aRows: offsets.insideWindow.pointer, aDepth: offsets.windows.pointer, b: g,
+        bDepth: places, c: weightGradient, cRows: offsets.outputRows.pointer)
+      product.compute(
+        shape.windowSize, shape.outputs, count * shape.outputPlaces, start: UnsafePointer(weightGradient))
+      guard let inputGradient else { return }
+      let offset = first * shape.inputSize
+      gatherInputGradient(g, count, start: finish.other.map { $0 + offset }, into: inputGradient + offset)
+      finish.maskAndSum(inputGradient, offset, count * shape.inputSize, inputPattern)
+    }
+  }
+
+  /// r = start + the gradient with respect to the input, of `count` samples.
+  private func gatherInputGradient(
+    _ g: UnsafePointer<Float>, _ count: Int, start: UnsafePointer<Float>?, into r: UnsafeMutablePointer<Float>
+  ) {
+    for phase in offsets.phases {
+      let product = GatheredProduct(
+        a: g, aRows: offsets.phasePlaces.pointer + phase.firstRow, aDepth: offsets.phaseDepth.pointer + phase.firstDepth,
+        b: transposedWeight.pointer, bDepth: offsets.phaseWeights.pointer + phase.firstDepth, c: r,
+        cRows: offsets.phaseInputs.pointer + phase.firstRow)
+      product.compute(count * phase.rows, shape.inputs, phase.depth, start: start)
+    }
+  }
+
+  private func transposeWeight(_ weight: UnsafePointer<Float>) {
     let (inputs, outputs) = (shape.inputs, shape.outputs)
     for place in 0..<shape.kernel * shape.kernel {
       let offset = place * inputs * outputs
       transpose(inputs, outputs, weight + offset, into: transposedWeight.pointer + offset)
     }
-    for sample in 0..<samples {
-      let x = read(source, sample)
-      let g = read(gradient, sample)
-      let r = self.inputGradient.pointer
-      for index in 0..<shape.inputSize { r[index] = 0 }
-      forEachRow { row, inputRow, kernelPlace, columns, inputColumn in
-        let input = (inputRow * shape.width + inputColumn) * inputs
-        let upstream = Matrix(g + (row * shape.outputWidth + columns.lowerBound) * outputs, rowStride: outputs)
-        multiply(
-          inputs, outputs, columns.count, Matrix(x + input, rowStride: shape.stride * inputs).transposed, upstream,
-          into: weightGradient + kernelPlace * inputs * outputs, rowStride: outputs, start: .accumulate)
-        guard inputGradient != nil else { return }
-        multiply(
-          columns.count, inputs, outputs, upstream,
-          Matrix(transposedWeight.pointer + kernelPlace * inputs * outputs, rowStride: inputs), into: r + input,
-          rowStride: shape.stride * inputs, start: .accumulate)
-      }
-      if let inputGradient { self.finish(finish, sample, into: inputGradient + sample * shape.inputSize) }
+  }
+
+  @inline(__always)
+  private func forEachBlock(_ samples: Int, _ body: (_ first: Int, _ count: Int) -> Void) {
+    var first = 0
+    while first < samples {
+      let count = min(block, samples - first)
+      body(first, count)
+      first += count
     }
   }
 
-  /// Calls `body` for each output row and kernel place with the output columns whose input place is inside.
-  private func forEachRow(
-    _ body: (_ row: Int, _ inputRow: Int, _ kernelPlace: Int, _ columns: Range<Int>, _ inputColumn: Int) -> Void
-  ) {
-    let (stride, padding) = (shape.stride, shape.padding)
-    for row in 0..<shape.outputHeight {
-      for i in 0..<shape.kernel {
-        let inputRow = row * stride + i - padding
-        guard (0..<shape.height).contains(inputRow) else { continue }
-        for j in 0..<shape.kernel {
-          let first = max(0, (padding - j + stride - 1) / stride)
-          let end = min(shape.outputWidth, (shape.width - 1 + padding - j) / stride + 1)
-          guard shape.width - 1 + padding - j >= 0, first < end else { continue }
-          body(row, inputRow, i * shape.kernel + j, first..<end, first * stride + j - padding)
+  /// The convolution's actual input in its frame, of `count` samples.
+  private func read(_ source: PatternedSource, _ first: Int, _ count: Int) -> UnsafePointer<Float> {
+    let values = source.values + first * shape.inputSize
+    let frame = offsets.source
+    if source.normalization == nil, !frame.hasMargins, !offsets.isSampled { return values }
+    let target = self.source.pointer
+    if !frame.hasMargins, !offsets.isSampled {
+      source.read(values, count * shape.inputSize, inputPattern, into: target)
+      return UnsafePointer(target)
+    }
+    for sample in 0..<count {
+      let image = values + sample * shape.inputSize
+      for row in 0..<frame.height {
+        if offsets.isSampled {
+          for column in 0..<frame.width {
+            let place = (row * shape.stride * shape.width + column * shape.stride) * shape.inputs
+            source.read(image + place, shape.inputs, inputPattern, into: target + frame.offset(sample, row, column))
+          }
+        } else {
+          let length = shape.width * shape.inputs
+          source.read(image + row * length, length, inputPattern, into: target + frame.offset(sample, row, 0))
         }
       }
     }
+    return UnsafePointer(target)
   }
 
-  /// One sample of the convolution's actual input.
-  private func read(_ source: ConvolutionSource, _ sample: Int) -> UnsafePointer<Float> {
-    let values = source.values + sample * shape.inputSize
-    guard let (scale, shift) = source.normalization else { return values }
-    let x = self.source.pointer
-    for index in 0..<shape.inputSize {
-      let value = values[index] * scale[index % shape.inputs] + shift[index % shape.inputs]
-      x[index] = value <= 0 ? 0 : value
+  /// The gradient with respect to the output of `count` samples; in its frame where it must be or where it is copied anyway.
+  private func read(
+    _ gradient: PatternedGradient, _ first: Int, _ count: Int, framed: Bool
+  ) -> (UnsafePointer<Float>, isFramed: Bool) {
+    let start = first * shape.outputSize
+    let frame = offsets.gradient
+    if gradient.normalization == nil, !(framed && frame.hasMargins) { return (gradient.values + start, false) }
+    let target = self.gradient.pointer
+    if !frame.hasMargins {
+      gradient.read(start, count * shape.outputSize, outputPattern, into: target)
+      return (UnsafePointer(target), true)
     }
-    return UnsafePointer(x)
-  }
-
-  /// One sample of the gradient with respect to the output.
-  private func read(_ gradient: ConvolutionGradient, _ sample: Int) -> UnsafePointer<Float> {
-    let values = gradient.values + sample * shape.outputSize
-    guard let norm = gradient.normalization else { return values }
-    let z = norm.output + sample * shape.outputSize
-    let g = self.gradient.pointer
-    for index in 0..<shape.outputSize {
-      let channel = index % shape.outputs
-      g[index] = values[index] * norm.gradientScale[channel] + z[index] * norm.outputScale[channel] + norm.shift[channel]
-    }
-    return UnsafePointer(g)
-  }
-
-  private func finish(_ finish: GradientFinish, _ sample: Int, into output: UnsafeMutablePointer<Float>) {
-    let offset = sample * shape.inputSize
-    for index in 0..<shape.inputSize {
-      let channel = index % shape.inputs
-      var value = inputGradient.pointer[index]
-      if let other = finish.other { value += other[offset + index] }
-      switch finish.mask {
-      case .none: break
-      case .rectified(let y): if !(y[offset + index] > 0) { value = 0 }
-      case .normalized(let x, let scale, let shift):
-        if !(x[offset + index] * scale[channel] + shift[channel] > 0) { value = 0 }
+    let length = shape.outputWidth * shape.outputs
+    for sample in 0..<count {
+      for row in 0..<shape.outputHeight {
+        let place = start + sample * shape.outputSize + row * length
+        gradient.read(place, length, outputPattern, into: target + frame.offset(sample, row, 0))
       }
-      output[index] = value
-      guard let sums = finish.sums else { continue }
-      sums.sums[channel] += Double(value)
-      sums.sums[shape.inputs + channel] += Double(value) * Double(sums.factor[offset + index])
     }
+    return (UnsafePointer(target), true)
   }
 }

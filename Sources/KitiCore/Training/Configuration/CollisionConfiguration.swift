@@ -19,8 +19,9 @@ public struct CollisionConfiguration: Sendable, Equatable {
   public var lengthScale: LengthScale
   /// The share of candidate pairs that is to collide; the length scale follows it. Nil lets the length scale be.
   public var targetRate: Double?
-  /// How many places a particle gathers; must divide the places of a sample.
-  public var divide: Int
+  /// How many places a particle gathers, one number for each stage of the model; must divide the places of a sample. 0 leaves
+  /// a stage without collisions.
+  public var divide: [Int]
   /// How many features of a token a particle takes, in models of tokens.
   public var particleWidth: Int?
   /// The time a particle moves with its velocity in one block.
@@ -32,7 +33,7 @@ public struct CollisionConfiguration: Sendable, Equatable {
   public init(
     scheme: Scheme = .ntc, acceptance: Acceptance = .kinetic, decision: Decision = .bernoulli, weights: Weights = .pair,
     coefficient: CoefficientConfiguration = 0.5, lengthScale: LengthScale = .rms, targetRate: Double? = nil,
-    divide: Int = 4, particleWidth: Int? = nil, timeStep: Double = 1, midpoint: Bool = false, carry: Bool = false,
+    divide: [Int] = [4], particleWidth: Int? = nil, timeStep: Double = 1, midpoint: Bool = false, carry: Bool = false,
     streams: Streams = .rank
   ) {
     self.scheme = scheme
@@ -62,7 +63,9 @@ public struct CollisionConfiguration: Sendable, Equatable {
 extension CollisionConfiguration {
   /// A section that is left out or empty means no collisions; one with any key in it means `ntc`, unless it
   /// names another scheme.
-  package init(_ section: ConfigurationSection) throws {
+  ///
+  /// - Parameter divide: the model's default, of as many numbers as it has stages.
+  package init(_ section: ConfigurationSection, divide standardDivide: [Int] = [4]) throws {
     try section.accept([
       "scheme", "acceptance", "decision", "weights", "coefficient", "lengthScale", "targetRate", "divide",
       "particleWidth", "timeStep", "midpoint", "carry", "streams",
@@ -75,7 +78,7 @@ extension CollisionConfiguration {
     coefficient = try CoefficientConfiguration.decode(section, "coefficient", default: standard.coefficient)
     lengthScale = try section.value("lengthScale", .lengthScale, default: standard.lengthScale)
     targetRate = try section.optional("targetRate", .number(.aboveZeroToOne))
-    divide = try section.value("divide", .count, default: standard.divide)
+    divide = try section.value("divide", .perStage(count: standardDivide.count), default: standardDivide)
     particleWidth = try section.optional("particleWidth", .count)
     timeStep = try section.value("timeStep", .number(.finite), default: standard.timeStep)
     midpoint = try section.value("midpoint", .boolean(), default: standard.midpoint)
@@ -98,7 +101,7 @@ extension CollisionConfiguration {
     .section([
       "scheme": .text(scheme.rawValue), "acceptance": .text(acceptance.rawValue), "decision": .text(decision.rawValue),
       "weights": .text(weights.rawValue), "coefficient": coefficient.node, "lengthScale": lengthScale.node,
-      "targetRate": targetRate.map { .number($0) } ?? .null, "divide": .integer(divide),
+      "targetRate": targetRate.map { .number($0) } ?? .null, "divide": divide.count == 1 ? .integer(divide[0]) : .list(divide.map { .integer($0) }),
       "particleWidth": particleWidth.map { .integer($0) } ?? .null, "timeStep": .number(timeStep),
       "midpoint": .boolean(midpoint), "carry": .boolean(carry), "streams": .text(streams.rawValue),
     ])
@@ -111,6 +114,26 @@ extension CollisionConfiguration.LengthScale {
     case .rms: .text("rms")
     case .unit: .text("unit")
     case .value(let length): .number(length)
+    }
+  }
+}
+
+extension ConfigurationForm where Value == [Int] {
+  /// One number for all stages of a model, or a list of one for each, in which 0 leaves a stage out.
+  fileprivate static func perStage(count: Int) -> Self {
+    let one = ConfigurationForm<Int>.count
+    guard count > 1 else { return Self(valid: one.valid) { node in one.read(node).map { [$0] }.mapError { Mismatch(hint: $0.hint) } } }
+    return Self(valid: "\(one.valid), or a list of \(count) such numbers or zeros, one for each stage") { node in
+      guard case .list(let items) = node.content else {
+        return one.read(node).map { Array(repeating: $0, count: count) }.mapError { Mismatch(hint: $0.hint) }
+      }
+      let each = ConfigurationForm<Int>.integer(0...Int(Int32.max))
+      let numbers = items.compactMap { try? each.read($0).get() }
+      guard numbers.count == items.count else { return .failure(.init()) }
+      guard numbers.count == count else {
+        return .failure(.init(hint: "The model has \(count) stages, and the list \(numbers.count) numbers."))
+      }
+      return .success(numbers)
     }
   }
 }

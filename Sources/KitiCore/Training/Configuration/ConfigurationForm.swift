@@ -108,6 +108,7 @@ package struct NumberRange: Sendable {
   package static let nonNegative = Self(name: "a number, 0 or more") { $0 >= 0 }
   package static let zeroToOne = Self(name: "a number from 0 to 1") { $0 >= 0 && $0 <= 1 }
   package static let zeroToBelowOne = Self(name: "a number from 0 to below 1") { $0 >= 0 && $0 < 1 }
+  package static let betweenZeroAndOne = Self(name: "a number above 0 and below 1") { $0 > 0 && $0 < 1 }
   package static let aboveZeroToOne = Self(name: "a number above 0, at most 1") { $0 > 0 && $0 <= 1 }
 }
 

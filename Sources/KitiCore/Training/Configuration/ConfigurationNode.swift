@@ -78,6 +78,7 @@ extension ConfigurationNode {
     return Self(.section(entries), origin: .encoded)
   }
 
+  package static func list(_ items: [ConfigurationNode]) -> Self { Self(.list(items), origin: .encoded) }
   package static func text(_ text: String) -> Self { .encoded(text, isQuoted: !text.isPlainText) }
   package static func integer(_ value: some BinaryInteger) -> Self { .encoded("\(value)") }
   package static func boolean(_ value: Bool) -> Self { .encoded("\(value)") }

@@ -2,11 +2,14 @@
 public enum ModelConfiguration: Sendable, Equatable {
   /// A Fourier neural operator in one dimension.
   case fno1d(FNO1DConfiguration)
+  /// A deep residual network for small images.
+  case resnet(ResNetConfiguration)
 
   /// The collisions in its residual blocks.
   public var collision: CollisionConfiguration {
     switch self {
     case .fno1d(let values): values.collision
+    case .resnet(let values): values.collision
     }
   }
 }
@@ -27,12 +30,14 @@ package protocol ModelKindConfiguration: Sendable, Equatable {
 extension ModelConfiguration {
   /// The registry: a new kind of model is a case above, a line here, and its own file.
   private static let kinds: [Kind] = [
-    Kind(FNO1DConfiguration.self, ModelConfiguration.fno1d)
+    Kind(FNO1DConfiguration.self, ModelConfiguration.fno1d),
+    Kind(ResNetConfiguration.self, ModelConfiguration.resnet),
   ]
 
   private var values: any ModelKindConfiguration {
     switch self {
     case .fno1d(let values): values
+    case .resnet(let values): values
     }
   }
 

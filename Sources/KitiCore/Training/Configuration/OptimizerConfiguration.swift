@@ -8,19 +8,25 @@ public struct OptimizerConfiguration: Sendable, Equatable {
     case adam(AdamConfiguration)
     /// Adam with weight decay apart from the gradient.
     case adamw(AdamConfiguration)
+    /// Stochastic gradient descent with a rate for each layer, for large batches.
+    case lars(LARSConfiguration)
   }
 
   public var rule: Rule
   /// The learning rate, before the schedule changes it.
   public var learningRate: Double
+  /// The global batch that the learning rate is for: with another one it is scaled in proportion. Nil leaves it.
+  public var referenceBatch: Int?
   public var weightDecay: Double
   public var schedule: ScheduleConfiguration
 
   public init(
-    rule: Rule, learningRate: Double, weightDecay: Double = 0, schedule: ScheduleConfiguration = .init()
+    rule: Rule, learningRate: Double, referenceBatch: Int? = nil, weightDecay: Double = 0,
+    schedule: ScheduleConfiguration = .init()
   ) {
     self.rule = rule
     self.learningRate = learningRate
+    self.referenceBatch = referenceBatch
     self.weightDecay = weightDecay
     self.schedule = schedule
   }
@@ -36,6 +42,19 @@ public struct SGDConfiguration: Sendable, Equatable {
   public init(momentum: Double = 0, nesterov: Bool = false) {
     self.momentum = momentum
     self.nesterov = nesterov
+  }
+}
+
+/// The values of layer-wise adaptive rate scaling.
+public struct LARSConfiguration: Sendable, Equatable {
+  /// From 0 (none) to below 1.
+  public var momentum: Double
+  /// How far a layer may move in a step, as a share of its own length, for a learning rate of 1.
+  public var trust: Double
+
+  public init(momentum: Double = 0.9, trust: Double = 0.001) {
+    self.momentum = momentum
+    self.trust = trust
   }
 }
 
@@ -57,7 +76,7 @@ public struct AdamConfiguration: Sendable, Equatable {
 
 extension OptimizerConfiguration {
   private enum Kind: String, CaseIterable {
-    case sgd, adam, adamw
+    case sgd, adam, adamw, lars
   }
 
   package init(_ section: ConfigurationSection) throws {
@@ -66,17 +85,23 @@ extension OptimizerConfiguration {
       switch kind {
       case .sgd: SGDConfiguration.keys
       case .adam, .adamw: AdamConfiguration.keys
+      case .lars: LARSConfiguration.keys
       }
     try section.accept(
-      ["kind", "learningRate", "weightDecay"] + own + ["schedule"], kind: kind.rawValue,
-      others: ["sgd": SGDConfiguration.keys, "adam": AdamConfiguration.keys, "adamw": AdamConfiguration.keys])
+      ["kind", "learningRate", "referenceBatch", "weightDecay"] + own + ["schedule"], kind: kind.rawValue,
+      others: [
+        "sgd": SGDConfiguration.keys, "adam": AdamConfiguration.keys, "adamw": AdamConfiguration.keys,
+        "lars": LARSConfiguration.keys,
+      ])
     rule =
       switch kind {
       case .sgd: .sgd(try SGDConfiguration(section))
       case .adam: .adam(try AdamConfiguration(section))
       case .adamw: .adamw(try AdamConfiguration(section))
+      case .lars: .lars(try LARSConfiguration(section))
       }
     learningRate = try section.required("learningRate", .number(.positive))
+    referenceBatch = try section.optional("referenceBatch", .count)
     weightDecay = try section.value("weightDecay", .number(.nonNegative), default: 0)
     let scheduleSection = try section.section("schedule")
     schedule = try ScheduleConfiguration(scheduleSection)
@@ -93,11 +118,12 @@ extension OptimizerConfiguration {
       case .sgd(let values): (.sgd, values.entries)
       case .adam(let values): (.adam, values.entries)
       case .adamw(let values): (.adamw, values.entries)
+      case .lars(let values): (.lars, values.entries)
       }
     return .section(
       [
         ("kind", .text(kind.rawValue)), ("learningRate", .number(learningRate)),
-        ("weightDecay", .number(weightDecay)),
+        ("referenceBatch", referenceBatch.map { .integer($0) } ?? .null), ("weightDecay", .number(weightDecay)),
       ] + own + [("schedule", schedule.node)])
   }
 }
@@ -116,6 +142,20 @@ extension SGDConfiguration {
 
   fileprivate var entries: [(String, ConfigurationNode)] {
     [("momentum", .number(momentum)), ("nesterov", .boolean(nesterov))]
+  }
+}
+
+extension LARSConfiguration {
+  fileprivate static let keys = ["momentum", "trust"]
+
+  fileprivate init(_ section: ConfigurationSection) throws {
+    let standard = LARSConfiguration()
+    momentum = try section.value("momentum", .number(.zeroToBelowOne), default: standard.momentum)
+    trust = try section.value("trust", .number(.positive), default: standard.trust)
+  }
+
+  fileprivate var entries: [(String, ConfigurationNode)] {
+    [("momentum", .number(momentum)), ("trust", .number(trust))]
   }
 }
 

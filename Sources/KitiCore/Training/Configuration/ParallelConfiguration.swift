@@ -25,6 +25,10 @@ public struct ParallelConfiguration: Sendable, Equatable {
 
   /// Who moves messages while a rank computes: Open MPI has no thread of its own for that.
   ///
+  /// Measured in six pairs of runs of FNO-1d, two ranks on two busy cores: step times with the thread were 0.72 to 1.52 of those
+  /// with polling, four of them between 0.88 and 1.11: no difference that can be told from chance. Polling hid 74 % of
+  /// communication (median) and the thread 34 %, since it waits for a core. So polling is the standard; the thread is for ranks
+  /// with a core to spare.
   public enum Progress: String, Sendable, CaseIterable {
     /// The computing thread, between layers.
     case poll

@@ -6,6 +6,8 @@ public struct ScheduleConfiguration: Sendable, Equatable {
     case step(every: Interval, factor: Double)
     /// Half a period of a cosine, down to `minimum` at the end of the run.
     case cosine(minimum: Double)
+    /// Falls linearly to 0 at the end of the run.
+    case linear
   }
 
   public var shape: Shape
@@ -20,7 +22,7 @@ public struct ScheduleConfiguration: Sendable, Equatable {
 
 extension ScheduleConfiguration {
   private enum Kind: String, CaseIterable {
-    case constant, step, cosine
+    case constant, step, cosine, linear
   }
 
   private static let stepKeys = ["every", "factor"]
@@ -31,7 +33,7 @@ extension ScheduleConfiguration {
     let kind: Kind = section.isEmpty ? .constant : try section.required("kind", .choice)
     let own =
       switch kind {
-      case .constant: [String]()
+      case .constant, .linear: [String]()
       case .step: Self.stepKeys
       case .cosine: Self.cosineKeys
       }
@@ -41,6 +43,7 @@ extension ScheduleConfiguration {
     shape =
       switch kind {
       case .constant: .constant
+      case .linear: .linear
       case .step:
         .step(
           every: try section.required("every", .interval(allowsTime: false)),
@@ -55,6 +58,7 @@ extension ScheduleConfiguration {
     let (kind, own): (Kind, [(String, ConfigurationNode)]) =
       switch shape {
       case .constant: (.constant, [])
+      case .linear: (.linear, [])
       case .step(let every, let factor): (.step, [("every", .interval(every)), ("factor", .number(factor))])
       case .cosine(let minimum): (.cosine, [("minimum", .number(minimum))])
       }

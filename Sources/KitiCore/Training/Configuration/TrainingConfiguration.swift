@@ -18,10 +18,17 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var evaluateEvery: Interval
   /// Whether batch normalization takes its statistics over all ranks.
   public var syncBatchNorm: Bool
+  /// Share of the target that all classes divide, from 0 (none) to below 1; for data with classes.
+  public var labelSmoothing: Double
+  /// Decay of the moving average of the weights that is evaluated in their place; nil evaluates the weights themselves.
+  public var weightAverage: Double?
+  /// Whether evaluation takes the mean of the predictions for an image and for its mirror image.
+  public var testFlip: Bool
 
   public init(
     epochs: Int, batch: Batch, accumulation: Int = 1, clipNorm: Double? = nil,
-    evaluateEvery: Interval = .epochs(1), syncBatchNorm: Bool = false
+    evaluateEvery: Interval = .epochs(1), syncBatchNorm: Bool = false, labelSmoothing: Double = 0,
+    weightAverage: Double? = nil, testFlip: Bool = false
   ) {
     self.epochs = epochs
     self.batch = batch
@@ -29,6 +36,14 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.clipNorm = clipNorm
     self.evaluateEvery = evaluateEvery
     self.syncBatchNorm = syncBatchNorm
+    self.labelSmoothing = labelSmoothing
+    self.weightAverage = weightAverage
+    self.testFlip = testFlip
+  }
+
+  /// What an evaluation is of, where it is not of the weights and samples as they are.
+  public var evaluationRemarks: [String] {
+    (weightAverage == nil ? [] : ["averaged weights"]) + (testFlip ? ["flipped images too"] : [])
   }
 }
 
@@ -36,13 +51,17 @@ extension TrainingConfiguration {
   package init(_ section: ConfigurationSection) throws {
     try section.accept([
       "epochs", "batch", "globalBatch", "accumulation", "clipNorm", "evaluateEvery", "syncBatchNorm",
+      "labelSmoothing", "weightAverage", "testFlip",
     ])
     epochs = try section.required("epochs", .count)
     batch = try Self.batch(section)
     accumulation = try section.value("accumulation", .count, default: 1)
     clipNorm = try section.optional("clipNorm", .number(.positive))
     evaluateEvery = try section.value("evaluateEvery", .interval(allowsTime: true), default: .epochs(1))
-    syncBatchNorm = try section.value("syncBatchNorm", .boolean([false]), default: false)
+    syncBatchNorm = try section.value("syncBatchNorm", .boolean(), default: false)
+    labelSmoothing = try section.value("labelSmoothing", .number(.zeroToBelowOne), default: 0)
+    weightAverage = try section.optional("weightAverage", .number(.betweenZeroAndOne))
+    testFlip = try section.value("testFlip", .boolean(), default: false)
     if case .global(let size) = batch, size % accumulation != 0 {
       throw section.impossible(
         "globalBatch", "is \(size), which '\(section.dotted("accumulation"))' (\(accumulation)) does not divide",
@@ -75,7 +94,8 @@ extension TrainingConfiguration {
     return .section([
       ("epochs", .integer(epochs)), size, ("accumulation", .integer(accumulation)),
       ("clipNorm", clipNorm.map { .number($0) } ?? .null), ("evaluateEvery", .interval(evaluateEvery)),
-      ("syncBatchNorm", .boolean(syncBatchNorm)),
+      ("syncBatchNorm", .boolean(syncBatchNorm)), ("labelSmoothing", .number(labelSmoothing)),
+      ("weightAverage", weightAverage.map { .number($0) } ?? .null), ("testFlip", .boolean(testFlip)),
     ])
   }
 }

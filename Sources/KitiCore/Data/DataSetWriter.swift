@@ -1,25 +1,54 @@
 import KitiHDF5
 import KitiMPI
 
+/// What a new data set file holds: everything but the values.
+public protocol DataSetLayout: Sendable {
+  /// The type of the inputs' elements.
+  associatedtype Input: HDF5Element
+  /// The type of the targets' elements.
+  associatedtype Target: HDF5Element
+
+  /// Elements of one input.
+  var inputSize: Int { get }
+  /// Elements of one target.
+  var targetSize: Int { get }
+  /// Bytes of the file, about.
+  var estimatedFileBytes: Int { get }
+
+  func sampleCount(_ split: DataSplit) -> Int
+
+  /// Throws `KitiError` of kind `.usage` unless the layout can be made.
+  func check() throws
+
+  /// Makes the attributes and, for each split, the arrays `inputs` and `targets`. Collective in parallel files.
+  func make(in file: HDF5File, created: String) throws(HDF5Error)
+}
+
+/// Writes fields.
+public typealias FieldDataSetWriter = DataSetWriter<FieldDataSetLayout>
+
+/// Writes images.
+public typealias ImageDataSetWriter = DataSetWriter<ImageDataSetLayout>
+
 /// Writes a data set file with all ranks: each makes and writes its own contiguous part of the samples.
 ///
 /// The file has the same contents whatever the number of ranks, and the same bytes if the environment variable
 /// `SOURCE_DATE_EPOCH` fixes its date.
-public struct FieldDataSetWriter {
+public struct DataSetWriter<Layout: DataSetLayout> {
   /// Makes samples of this rank.
   ///
   /// - Parameters:
   ///   - split: the part of the data set.
   ///   - samples: their indices in the split; never empty.
-  ///   - inputs: `[samples.count, points]`, to be filled.
-  ///   - targets: `[samples.count, points]`, to be filled.
+  ///   - inputs: `[samples.count, inputSize]`, to be filled.
+  ///   - targets: `[samples.count, targetSize]`, to be filled.
   public typealias Maker = (
-    _ split: DataSplit, _ samples: Range<Int>, _ inputs: UnsafeMutableBufferPointer<Float>,
-    _ targets: UnsafeMutableBufferPointer<Float>
+    _ split: DataSplit, _ samples: Range<Int>, _ inputs: UnsafeMutableBufferPointer<Layout.Input>,
+    _ targets: UnsafeMutableBufferPointer<Layout.Target>
   ) throws -> Void
 
   public let path: String
-  public let layout: FieldDataSetLayout
+  public let layout: Layout
   private let communicator: Communicator
   /// The most samples that a rank makes between two collective writes.
   private let block: Int
@@ -28,16 +57,18 @@ public struct FieldDataSetWriter {
   ///   - path: the file, the same on all ranks, in a folder that all ranks share.
   ///   - layout: the same on all ranks.
   ///   - communicator: the ranks that write.
-  ///   - block: the most samples that a rank makes at a time; by default what 8 MiB hold, at most 32.
+  ///   - block: the most samples that a rank makes at a time; 32 unless told, but never more than 8 MiB hold.
   /// - Throws: `KitiError` of kind `.usage` for a layout that cannot be made.
   public init(
-    path: String, layout: FieldDataSetLayout, communicator: Communicator = .world, block: Int? = nil
+    path: String, layout: Layout, communicator: Communicator = .world, block: Int? = nil
   ) throws {
     try layout.check()
     self.path = path
     self.layout = layout
     self.communicator = communicator
-    self.block = max(1, block ?? min(32, (8 << 20) / (2 * layout.points * MemoryLayout<Float>.size)))
+    let sampleBytes =
+      layout.inputSize * MemoryLayout<Layout.Input>.size + layout.targetSize * MemoryLayout<Layout.Target>.size
+    self.block = max(1, min(block ?? 32, (8 << 20) / sampleBytes))
   }
 
   /// Makes all samples and writes the file, which is complete or absent afterwards. Collective.
@@ -115,27 +146,32 @@ public struct FieldDataSetWriter {
         )
       }
     }
-    let inputBuffer = AlignedBuffer<Float>(count: min(block, mine.count) * layout.points)
-    let targetBuffer = AlignedBuffer<Float>(count: min(block, mine.count) * layout.points)
+    let inputBuffer = AlignedBuffer<Layout.Input>(count: min(block, mine.count) * layout.inputSize)
+    let targetBuffer = AlignedBuffer<Layout.Target>(count: min(block, mine.count) * layout.targetSize)
     for round in 0..<rounds {
       let samples = Self.samples(of: mine, round: round, block: block)
-      let size = samples.count * layout.points
-      let made = (inputs: inputBuffer.buffer[..<size], targets: targetBuffer.buffer[..<size])
+      let made = (
+        inputs: UnsafeMutableBufferPointer(rebasing: inputBuffer.buffer[..<(samples.count * layout.inputSize)]),
+        targets: UnsafeMutableBufferPointer(rebasing: targetBuffer.buffer[..<(samples.count * layout.targetSize)])
+      )
       try communicator.agreeing {
         guard !samples.isEmpty else { return }
-        try make(split, samples, .init(rebasing: made.inputs), .init(rebasing: made.targets))
+        try make(split, samples, made.inputs, made.targets)
       }
       try communicator.agreeing {
         try reporting { () throws(HDF5Error) in
           let rows = samples.isEmpty ? Selection.nothing : .rows(samples)
           // Both are tried: the other ranks wait for this one in each.
           var failure: HDF5Error?
-          for (array, values) in [(inputs, made.inputs), (targets, made.targets)] {
-            do throws(HDF5Error) {
-              try array.write(UnsafeBufferPointer(rebasing: values), to: rows, transfer: .collective)
-            } catch {
-              failure = failure ?? error
-            }
+          do throws(HDF5Error) {
+            try inputs.write(UnsafeBufferPointer(made.inputs), to: rows, transfer: .collective)
+          } catch {
+            failure = error
+          }
+          do throws(HDF5Error) {
+            try targets.write(UnsafeBufferPointer(made.targets), to: rows, transfer: .collective)
+          } catch {
+            failure = failure ?? error
           }
           if let failure { throw failure }
         }

@@ -1,0 +1,66 @@
+/// A convolution without a bias and the batch norm behind it, which is folded into whatever reads the output: only the
+/// convolution's own output z is kept.
+final class NormalizedConvolution {
+  let convolution: Convolution2D
+  let norm: BatchNorm2D
+  /// z, `[capacity, height, width, channels]`.
+  let output: AlignedBuffer<Float>
+  private let path: (convolution: String, norm: String)
+
+  /// - Parameters:
+  ///   - path: of the convolution and of the batch norm in the model.
+  ///   - inputShape: `[height, width, in]`.
+  init(
+    path: (convolution: String, norm: String), inputShape: [Int], outputs: Int, kernel: Int, stride: Int,
+    initialScale: Float = 1, capacity: Int
+  ) {
+    self.path = path
+    convolution = Convolution2D(
+      path.convolution, inputShape: inputShape, outputs: outputs, kernel: kernel, stride: stride, capacity: capacity)
+    norm = BatchNorm2D(path.norm, shape: convolution.outputShape, initialScale: initialScale)
+    output = AlignedBuffer(count: capacity * convolution.shape.outputSize)
+  }
+
+  var outputShape: [Int] { convolution.outputShape }
+  /// The backward pass finishes the convolution's last.
+  var parameters: [Parameter] { convolution.parameters + norm.parameters }
+  var statistics: [Parameter] { norm.statistics }
+  var workspaceBytes: Int { convolution.workspaceBytes + norm.workspaceBytes + output.byteCount }
+  var summary: [LayerSummary] { [LayerSummary(path.convolution, convolution), LayerSummary(path.norm, norm)] }
+
+  func forward(_ source: ConvolutionSource, batch: Int, pass: Pass) {
+    let sums = norm.startSums()
+    convolution.kernel.forward(
+      source, weight: convolution.weight.values, into: output.pointer, samples: batch,
+      sums: pass.isTraining ? sums : nil)
+    norm.fold(output.pointer, samples: batch, pass: pass)
+  }
+
+  /// Normalized and rectified, as the next convolution reads it.
+  var rectified: ConvolutionSource {
+    ConvolutionSource(output.pointer, normalization: (norm.foldedScale, norm.foldedShift))
+  }
+
+  /// What makes the gradient with respect to `rectified` the gradient with respect to the batch norm's output.
+  var finish: GradientFinish {
+    GradientFinish(
+      mask: .normalized(output.pointer, scale: norm.foldedScale, shift: norm.foldedShift), sums: gradientSums)
+  }
+
+  /// The sums of the gradient with respect to the batch norm's output that `backward` needs.
+  var gradientSums: GradientFinish.Sums { GradientFinish.Sums(factor: output.pointer, sums: norm.gradientSums) }
+
+  /// - Parameters:
+  ///   - source: what `forward` was given.
+  ///   - gradient: g of `gradientSums`; the gradient with respect to the batch norm's output is `factor` · g.
+  func backward(
+    _ source: ConvolutionSource, gradient: UnsafePointer<Float>, times factor: Double = 1,
+    into inputGradient: UnsafeMutablePointer<Float>?, finish: GradientFinish, batch: Int, pass: Pass
+  ) {
+    let normalization = norm.foldBackward(output.pointer, times: factor, pass: pass)
+    convolution.kernel.backward(
+      source, gradient: ConvolutionGradient(gradient, normalization: normalization),
+      weight: convolution.weight.values, weightGradient: convolution.weight.gradients, inputGradient: inputGradient,
+      finish: finish, samples: batch)
+  }
+}

@@ -1,0 +1,286 @@
+/// A residual block (He et al. 2016, arXiv 1512.03385, figure 5) read as particles: the shortcut gives positions p, the branch of
+/// convolutions gives velocities v behind its last batch norm, which collide before the move: y = max(0, p + v'·dt). With
+/// carried velocities the branch gives an acceleration.
+///
+/// Input `[height, width, in]`, output `[⌈height/stride⌉, ⌈width/stride⌉, out]`. A basic block has two 3×3 convolutions, a
+/// bottleneck 1×1, 3×3 and 1×1; the first 3×3 has the stride. A batch goes through a convolution as a whole, since batch norm
+/// needs it; the end of the block is one pass over each sample.
+final class ResidualBlock {
+  /// Of all blocks: sizes, and where the block stands.
+  struct Form {
+    var path: String
+    var inputShape: [Int]
+    /// Channels of the 3×3 convolutions and of the output.
+    var channels: Int
+    var outputs: Int
+    var stride: Int
+    var shortcut: ResNet.Shortcut
+    var startsAsShortcut: Bool
+    var place: CarriedVelocities.Place
+  }
+
+  private enum Shortcut {
+    case identity
+    case projection(NormalizedConvolution)
+    case padding
+  }
+
+  let path: String
+  let outputShape: [Int]
+  let convolutions: [NormalizedConvolution]
+  let collision: CollisionResidual
+  /// y, `[capacity] + outputShape`.
+  let output: AlignedBuffer<Float>
+
+  private let inputShape: [Int]
+  private let stride: Int
+  private let shortcut: Shortcut
+  private let workspace: BlockWorkspace
+  private let timeStep: Float
+  private let carried: CarriedVelocities?
+  private let place: CarriedVelocities.Place
+
+  /// - Parameters:
+  ///   - collision: of the block's output shape.
+  ///   - carried: velocities that pass through the blocks of a stage; nil if each block has its own.
+  ///   - workspace: room for a sample of the output; blocks share it.
+  init(
+    _ form: Form, collision: CollisionResidual, carried: CarriedVelocities?, workspace: BlockWorkspace, capacity: Int
+  ) {
+    path = form.path
+    inputShape = form.inputShape
+    stride = form.stride
+    self.collision = collision
+    self.carried = carried
+    self.workspace = workspace
+    timeStep = Float(collision.options.timeStep)
+    place = form.place
+    var (convolutions, shape): ([NormalizedConvolution], [Int]) = ([], form.inputShape)
+    let kernels = form.channels == form.outputs ? [3, 3] : [1, 3, 1]
+    for (index, kernel) in kernels.enumerated() {
+      let isLast = index == kernels.count - 1
+      let convolution = NormalizedConvolution(
+        path: ("\(form.path)/convolution\(index + 1)", "\(form.path)/norm\(index + 1)"), inputShape: shape,
+        outputs: isLast ? form.outputs : form.channels, kernel: kernel,
+        stride: index == kernels.firstIndex(of: 3) ? form.stride : 1,
+        initialScale: isLast && form.startsAsShortcut ? 0 : 1, capacity: capacity)
+      convolutions.append(convolution)
+      shape = convolution.outputShape
+    }
+    self.convolutions = convolutions
+    outputShape = shape
+    output = AlignedBuffer(count: capacity * shape.reduce(1, *))
+    if shape == form.inputShape {
+      shortcut = .identity
+    } else if form.shortcut == .padding {
+      shortcut = .padding
+    } else {
+      shortcut = .projection(
+        NormalizedConvolution(
+          path: ("\(form.path)/shortcut/convolution", "\(form.path)/shortcut/norm"), inputShape: form.inputShape,
+          outputs: form.outputs, kernel: 1, stride: form.stride, capacity: capacity))
+    }
+  }
+
+  private var projection: NormalizedConvolution? {
+    if case .projection(let projection) = shortcut { projection } else { nil }
+  }
+
+  /// The first convolution, the shortcut, the other convolutions: the backward pass finishes their gradients in reverse.
+  private var parts: [NormalizedConvolution] {
+    [convolutions[0]] + (projection.map { [$0] } ?? []) + convolutions.dropFirst()
+  }
+
+  var parameters: [Parameter] { parts.flatMap(\.parameters) }
+  var statistics: [Parameter] { parts.flatMap(\.statistics) }
+  var summary: [LayerSummary] { parts.flatMap(\.summary) }
+  var workspaceBytes: Int {
+    parts.reduce(0) { $0 + $1.workspaceBytes } + collision.workspaceBytes + output.byteCount
+  }
+
+  private var places: Int { outputShape[0] * outputShape[1] }
+  private var channels: Int { outputShape[2] }
+  /// Floats of a sample of the output.
+  private var size: Int { places * channels }
+
+  /// Whether velocities are worked on sample by sample, and not in one pass from the last convolution's output to y.
+  private func movesBySample(_ pass: Pass) -> Bool { carried != nil || collision.isActive(pass) }
+
+  // MARK: - Forward
+
+  func forward(_ input: UnsafePointer<Float>, batch: Int, pass: Pass) {
+    var source = ConvolutionSource(input)
+    for convolution in convolutions {
+      convolution.forward(source, batch: batch, pass: pass)
+      source = convolution.rectified
+    }
+    projection?.forward(ConvolutionSource(input), batch: batch, pass: pass)
+    for sample in 0..<batch {
+      let x = input + sample * inputShape.reduce(1, *)
+      if movesBySample(pass) { collideAndMove(sample, x, pass) } else { move(sample, x) }
+    }
+  }
+
+  /// The end of the block for one sample; `x` is that of the input.
+  private func move(_ sample: Int, _ x: UnsafePointer<Float>) {
+    let last = convolutions[convolutions.count - 1]
+    let addend: Addend
+    switch shortcut {
+    case .identity: addend = .values(x)
+    case .padding:
+      padChannels(x, shape: inputShape, stride: stride, outputs: channels, into: workspace.position.pointer)
+      addend = .values(workspace.position.pointer)
+    case .projection(let projection):
+      addend = .normalized(
+        projection.output.pointer + sample * size, scale: projection.norm.foldedScale, shift: projection.norm.foldedShift)
+    }
+    normalizeAndRectify(
+      last.output.pointer + sample * size, scale: last.norm.foldedScale, shift: last.norm.foldedShift,
+      timeStep: timeStep, plus: addend, rows: places, channels: channels, into: output.pointer + sample * size)
+  }
+
+  private func collideAndMove(_ sample: Int, _ x: UnsafePointer<Float>, _ pass: Pass) {
+    let last = convolutions[convolutions.count - 1]
+    let a = workspace.velocity.pointer
+    normalize(
+      last.output.pointer + sample * size, scale: last.norm.foldedScale, shift: last.norm.foldedShift, rows: places,
+      channels: channels, into: a)
+    let p = position(sample, x, pass)
+    let v = carried?.accelerate(sample, by: a, timeStep: timeStep, place) ?? a
+    collision.collide(sample: sample, position: p, velocity: v, pass: pass)
+    activate(
+      .relu, p, plus: v, scale: timeStep, count: size, into: output.pointer + sample * size, derivative: nil)
+  }
+
+  /// The shortcut's output for one sample, in the workspace unless it is the input and stays as it is.
+  private func position(_ sample: Int, _ x: UnsafePointer<Float>, _ pass: Pass) -> UnsafeMutablePointer<Float> {
+    let p = workspace.position.pointer
+    switch shortcut {
+    case .identity:
+      guard collision.movesPositions(pass) else { return UnsafeMutablePointer(mutating: x) }
+      p.update(from: x, count: size)
+    case .padding:
+      padChannels(x, shape: inputShape, stride: stride, outputs: channels, into: p)
+    case .projection(let projection):
+      normalize(
+        projection.output.pointer + sample * size, scale: projection.norm.foldedScale,
+        shift: projection.norm.foldedShift, rows: places, channels: channels, into: p)
+    }
+    return p
+  }
+
+  // MARK: - Backward
+
+  /// What the gradient with respect to y needs before `backward`: the rectifier's mask and, where no collision is between, the
+  /// sums for the last batch norm.
+  func finish(_ pass: Pass) -> GradientFinish {
+    GradientFinish(
+      mask: .rectified(output.pointer),
+      sums: movesBySample(pass) ? nil : convolutions[convolutions.count - 1].gradientSums)
+  }
+
+  /// - Parameters:
+  ///   - gradients: the current one is with respect to y, finished as `finish` says; afterwards with respect to the input.
+  ///   - inputFinish: of the input's gradient.
+  ///   - announce: hears of a parameter whose gradient, and all before it in the store, are complete.
+  func backward(
+    _ input: UnsafePointer<Float>, gradients: inout GradientBuffers, inputFinish: GradientFinish, batch: Int, pass: Pass,
+    announce: (Parameter) -> Void
+  ) {
+    var gradient = gradients.current
+    var factor = Double(timeStep)
+    if movesBySample(pass) {
+      for sample in 0..<batch {
+        moveBackward(
+          sample, gradient: gradients.current + sample * size, into: gradients.second + sample * size, pass: pass)
+      }
+      (gradient, factor) = (gradients.second, 1)
+    }
+    for index in convolutions.indices.dropFirst().reversed() {
+      let target = gradient == gradients.first ? gradients.second : gradients.first
+      convolutions[index].backward(
+        convolutions[index - 1].rectified, gradient: gradient, times: factor, into: target,
+        finish: convolutions[index - 1].finish, batch: batch, pass: pass)
+      announce(convolutions[index].convolution.weight)
+      (gradient, factor) = (target, 1)
+    }
+    let free = gradient == gradients.first ? gradients.second : gradients.first
+    let passed = shortcutBackward(input, gradients.current, free: free, batch: batch, pass: pass, announce: announce)
+    var finish = inputFinish
+    finish.other = UnsafePointer(passed)
+    convolutions[0].backward(
+      ConvolutionSource(input), gradient: gradient, into: passed, finish: finish, batch: batch, pass: pass)
+    announce(convolutions[0].convolution.weight)
+    gradients.makeCurrent(passed)
+  }
+
+  /// From the gradient of the move to that of the last batch norm's output and, with `midpoint`, of the positions, of one
+  /// sample; adds up the sums of the former.
+  private func moveBackward(
+    _ sample: Int, gradient: UnsafeMutablePointer<Float>, into velocityGradient: UnsafeMutablePointer<Float>, pass: Pass
+  ) {
+    let last = convolutions[convolutions.count - 1]
+    velocityGradient.update(from: gradient, count: size)
+    if timeStep != 1 { rescale(velocityGradient, by: timeStep, count: size) }
+    let g = carried?.gradient(sample, adding: velocityGradient, place) ?? velocityGradient
+    collision.collideBackward(sample: sample, velocityGradient: g, pass: pass)
+    carried?.accelerationGradient(sample, timeStep: timeStep, into: velocityGradient)
+    addChannelSums(
+      velocityGradient, times: last.output.pointer + sample * size, rows: places, channels: channels,
+      to: last.norm.gradientSums)
+    collision.collideBackward(sample: sample, positionGradient: gradient, pass: pass)
+  }
+
+  /// The shortcut's part of the input's gradient: in `free`, unless it is the gradient as it stands.
+  private func shortcutBackward(
+    _ input: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>, free: UnsafeMutablePointer<Float>,
+    batch: Int, pass: Pass, announce: (Parameter) -> Void
+  ) -> UnsafeMutablePointer<Float> {
+    switch shortcut {
+    case .identity: return gradient
+    case .padding:
+      let inputSize = inputShape.reduce(1, *)
+      for sample in 0..<batch {
+        padChannelsBackward(
+          gradient + sample * size, shape: inputShape, stride: stride, outputs: channels, into: free + sample * inputSize)
+      }
+    case .projection(let projection):
+      addChannelSums(
+        gradient, times: projection.output.pointer, rows: batch * places, channels: channels,
+        to: projection.norm.gradientSums)
+      projection.backward(
+        ConvolutionSource(input), gradient: gradient, into: free, finish: GradientFinish(), batch: batch, pass: pass)
+      announce(projection.convolution.weight)
+    }
+    return free
+  }
+}
+
+/// Room for positions and velocities of one sample: they are made, collide and are used up while they are in the cache.
+final class BlockWorkspace {
+  let position: AlignedBuffer<Float>
+  let velocity: AlignedBuffer<Float>
+
+  init(size: Int) {
+    position = AlignedBuffer(count: size)
+    velocity = AlignedBuffer(count: size)
+  }
+
+  var workspaceBytes: Int { position.byteCount + velocity.byteCount }
+}
+
+/// Three arrays that gradients of a batch's activations take turns in.
+struct GradientBuffers {
+  private(set) var current: UnsafeMutablePointer<Float>
+  private(set) var first: UnsafeMutablePointer<Float>
+  private(set) var second: UnsafeMutablePointer<Float>
+
+  init(_ buffers: [AlignedBuffer<Float>]) {
+    (current, first, second) = (buffers[0].pointer, buffers[1].pointer, buffers[2].pointer)
+  }
+
+  /// Swaps roles so that `buffer`, one of the three, is the current one.
+  mutating func makeCurrent(_ buffer: UnsafeMutablePointer<Float>) {
+    if buffer == first { swap(&current, &first) } else if buffer == second { swap(&current, &second) }
+  }
+}

@@ -1,0 +1,103 @@
+/// How a convolution is cut: into blocks of tiles, and its channels into blocks, so that what the products of one block use
+/// stays in the second-level cache.
+struct WinogradPlan {
+  let shape: ConvolutionShape
+  /// Tiles of 4 × 4 outputs of a sample.
+  let tilesHigh: Int
+  let tilesWide: Int
+  /// Rows of tiles of a block; a block may begin and end within a sample.
+  let rowsPerBlock: Int
+  let inputs: Channels
+  let outputs: Channels
+  /// Whether all transformed weights are made once per call and kept, or anew for each block of tiles.
+  let keepsWeights: Bool
+  /// Whether the weight's gradient is summed over all blocks of tiles before it is transformed back.
+  let keepsGradients: Bool
+
+  /// Channels in blocks of whole vectors.
+  struct Channels {
+    let count: Int
+    /// Channels of a block; the last may have fewer.
+    let blockSize: Int
+
+    init(_ count: Int) {
+      self.count = count
+      blockSize = min(64, roundedUp(count, width))
+    }
+
+    var blocks: Int { (count + blockSize - 1) / blockSize }
+    func first(_ block: Int) -> Int { block &* blockSize }
+    func count(of block: Int) -> Int { min(blockSize, count &- block &* blockSize) }
+    /// With the zeros that fill the last vector.
+    func paddedCount(of block: Int) -> Int { (count(of: block) &+ width &- 1) / width &* width }
+  }
+
+  init(_ shape: ConvolutionShape, capacity: Int) {
+    self.shape = shape
+    tilesHigh = (shape.height + 3) / 4
+    tilesWide = (shape.width + 3) / 4
+    inputs = Channels(shape.inputs)
+    outputs = Channels(shape.outputs)
+    // Enough tiles to use the transformed weights often, few enough for their own transforms to stay in the cache.
+    let channels = max(shape.inputs, shape.outputs)
+    let tiles = channels <= 32 ? 16 : channels <= 64 ? 24 : 128
+    let rows = max(1, capacity * tilesHigh)
+    rowsPerBlock = min(rows, max(1, tiles / tilesWide))
+    let bytes = WinogradProduct.points * shape.inputs * shape.outputs * MemoryLayout<Float>.stride
+    keepsGradients = bytes <= 1 << 20
+    keepsWeights = bytes <= 1 << 20 || rows > rowsPerBlock && bytes <= 1 << 24
+  }
+
+  /// Tiles of a block, with those that make the number even.
+  var tiles: Int { roundedUp(rowsPerBlock * tilesWide, 2) }
+
+  /// Floats of the transformed weight between one input and one output block of channels. A cache line more between
+  /// points keeps them from falling on the same lines of the cache.
+  var weightPointStride: Int { inputs.blockSize * outputs.blockSize + 16 }
+  var weightBlockSize: Int { WinogradProduct.points * weightPointStride }
+}
+
+/// Rows of tiles that are transformed together.
+struct WinogradBlock {
+  /// Counted through all samples.
+  let rows: Range<Int>
+  let plan: WinogradPlan
+
+  /// An even number; what is beyond the tiles is never read.
+  var tiles: Int { roundedUp(rows.count &* plan.tilesWide, 2) }
+  var validTiles: Int { rows.count &* plan.tilesWide }
+
+  /// Calls `body` for each row with its sample, its place in the sample and its first tile's place in the block.
+  @inline(__always)
+  func forEachRow(_ body: (_ sample: Int, _ row: Int, _ tile: Int) -> Void) {
+    var (sample, row) = rows.lowerBound.quotientAndRemainder(dividingBy: plan.tilesHigh)
+    for index in 0..<rows.count {
+      body(sample, row, index &* plan.tilesWide)
+      row &+= 1
+      if row == plan.tilesHigh { (sample, row) = (sample &+ 1, 0) }
+    }
+  }
+}
+
+/// Transformed tiles of a block, `[block of channels, tile, point, channel]`.
+final class WinogradPanel {
+  let channels: WinogradPlan.Channels
+  let tileStride: Int
+  let blockStride: Int
+  private let buffer: AlignedBuffer<Float>
+
+  init(tiles: Int, channels: WinogradPlan.Channels, blocks: Int) {
+    self.channels = channels
+    tileStride = channels.blockSize <= 32 ? WinogradProduct.fewChannels : WinogradProduct.manyChannels
+    blockStride = tiles * tileStride
+    buffer = AlignedBuffer(count: blocks * blockStride)
+  }
+
+  var byteCount: Int { buffer.byteCount }
+  var pointStride: Int { channels.blockSize }
+
+  func block(_ index: Int) -> UnsafeMutablePointer<Float> { buffer.pointer + index &* blockStride }
+
+  /// A product whose rows are tiles.
+  var strides: WinogradProduct.Strides { .init(point: pointStride, row: tileStride) }
+}

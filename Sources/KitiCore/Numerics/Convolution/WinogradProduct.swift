@@ -1,0 +1,139 @@
+/// Thirty-six matrix products C = A·B or C += A·B, one for each point of the transformed tiles, in fp32.
+///
+/// A `[rows, depth]` is read in either direction; B `[depth, columns]` and C have contiguous rows of whole vectors.
+struct WinogradProduct {
+  /// An even number.
+  var rows: Int
+  var depth: Int
+  /// A whole number of vectors.
+  var columns: Int
+  var a: Strides
+  var b: Strides
+  var c: Strides
+
+  struct Strides {
+    var point: Int
+    var row: Int
+    var column = 1
+  }
+
+  typealias Input = UnsafePointer<Float>
+  typealias Output = UnsafeMutablePointer<Float>
+
+  static let points = 36
+
+  /// From one tile to the next in A. Known when this is compiled, they make addresses constants apart; one cache line more
+  /// than the points need keeps tiles from falling on the same lines of the cache.
+  static let fewChannels = points * 32 + 16
+  static let manyChannels = points * 64 + 16
+
+  @inline(never)
+  func run(_ a: Input, _ b: Input, into c: Output, accumulate: Bool) {
+    switch self.a.row {
+    case 1: sweep(RowStride<1>.self, a, b, c, accumulate)
+    case WinogradProduct.fewChannels: sweep(RowStride<1168>.self, a, b, c, accumulate)
+    case WinogradProduct.manyChannels: sweep(RowStride<2320>.self, a, b, c, accumulate)
+    default: preconditionFailure("no product for rows \(self.a.row) numbers apart")
+    }
+  }
+
+  private enum RowStride<let floats: Int> {}
+
+  @inline(__always)
+  private func sweep<let aRow: Int>(
+    _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool
+  ) {
+    for point in 0..<WinogradProduct.points {
+      let left = a + point &* self.a.point
+      let right = b + point &* self.b.point
+      let target = c + point &* self.c.point
+      var column = 0
+      while column &+ 2 &* width <= columns {
+        pair(stride, left, right + column, target + column, accumulate)
+        column &+= 2 &* width
+      }
+      if column < columns { single(stride, left, right + column, target + column, accumulate) }
+    }
+  }
+
+  /// Two vectors of columns, in tiles of six or four rows.
+  @inline(__always)
+  private func pair<let aRow: Int>(
+    _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool
+  ) {
+    var row = 0
+    while row < rows {
+      let left = rows &- row
+      let (aTile, cTile) = (a + row &* aRow, c + row &* self.c.row)
+      // Eight rows are two tiles of four, not one of six and one of two.
+      if left >= 6 && left != 8 {
+        tile(Zero<6, 2>.sums, stride, aTile, b, cTile, accumulate)
+        row &+= 6
+      } else if left >= 4 {
+        tile(Zero<4, 2>.sums, stride, aTile, b, cTile, accumulate)
+        row &+= 4
+      } else {
+        tile(Zero<2, 2>.sums, stride, aTile, b, cTile, accumulate)
+        row &+= 2
+      }
+    }
+  }
+
+  /// One vector of columns, in tiles of as many rows as there are registers for.
+  @inline(__always)
+  private func single<let aRow: Int>(
+    _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool
+  ) {
+    var row = 0
+    while row < rows {
+      let left = rows &- row
+      let (aTile, cTile) = (a + row &* aRow, c + row &* self.c.row)
+      if width > 8 && left >= 16 {
+        tile(Zero<16, 1>.sums, stride, aTile, b, cTile, accumulate)
+        row &+= 16
+      } else if left >= 8 {
+        tile(Zero<8, 1>.sums, stride, aTile, b, cTile, accumulate)
+        row &+= 8
+      } else {
+        tile(Zero<2, 1>.sums, stride, aTile, b, cTile, accumulate)
+        row &+= 2
+      }
+    }
+  }
+
+  /// The loops over rows and columns have constant bounds and are unrolled, so that the sums never leave the registers.
+  @inline(__always)
+  private func tile<let rows: Int, let columns: Int, let aRow: Int>(
+    _ zero: InlineArray<rows, InlineArray<columns, Vector>>, _: RowStride<aRow>.Type, _ a: Input, _ b: Input,
+    _ c: Output, _ accumulate: Bool
+  ) {
+    var sums = zero
+    if accumulate {
+      for i in 0..<rows {
+        for j in 0..<columns { sums[unchecked: i][unchecked: j] = load(c + (i &* self.c.row &+ j &* width)) }
+      }
+    }
+    var (left, right) = (a, b)
+    for _ in 0..<depth {
+      var values = InlineArray<columns, Vector>(repeating: .zero)
+      for j in 0..<columns { values[unchecked: j] = load(right + j &* width) }
+      for i in 0..<rows {
+        let factor = Vector(repeating: left[i &* aRow])
+        for j in 0..<columns { sums[unchecked: i][unchecked: j].addProduct(factor, values[unchecked: j]) }
+      }
+      left += self.a.column
+      right += self.b.row
+    }
+    for i in 0..<rows {
+      for j in 0..<columns { store(sums[unchecked: i][unchecked: j], c + (i &* self.c.row &+ j &* width)) }
+    }
+  }
+}
+
+/// Sums of a register tile.
+private enum Zero<let rows: Int, let columns: Int> {
+  @inline(__always)
+  static var sums: InlineArray<rows, InlineArray<columns, Vector>> {
+    .init(repeating: .init(repeating: Vector(repeating: 0)))
+  }
+}

@@ -1,0 +1,141 @@
+/// A weight's values at the points of Winograd's tiles, and their gradients, in blocks of channels.
+final class WinogradWeights {
+  private let plan: WinogradPlan
+  private let buffer: AlignedBuffer<Float>
+  /// The part of the weight that a block is made of, where it must be transposed or filled up.
+  private let part: AlignedBuffer<Float>
+  private let gradients: AlignedBuffer<Float>
+  private let scratch: WinogradScratch
+  private var weight: UnsafePointer<Float>?
+  private var isTransposed = false
+
+  init(_ plan: WinogradPlan, scratch: WinogradScratch) {
+    self.plan = plan
+    self.scratch = scratch
+    let blocks = plan.inputs.blocks * plan.outputs.blocks
+    buffer = AlignedBuffer(count: (plan.keepsWeights ? blocks : 1) * plan.weightBlockSize)
+    gradients = AlignedBuffer(count: (plan.keepsGradients ? blocks : 1) * plan.weightBlockSize)
+    part = AlignedBuffer(count: 9 * plan.inputs.blockSize * plan.outputs.blockSize)
+  }
+
+  var byteCount: Int { buffer.byteCount + part.byteCount + gradients.byteCount }
+
+  /// Channels that the products sum over, and those they make.
+  var from: WinogradPlan.Channels { isTransposed ? plan.outputs : plan.inputs }
+  var to: WinogradPlan.Channels { isTransposed ? plan.inputs : plan.outputs }
+  var strides: WinogradProduct.Strides { .init(point: plan.weightPointStride, row: to.blockSize) }
+
+  /// - Parameter isTransposed: for the input's gradient, which is the convolution of the output's gradient with the kernel
+  ///   turned by half a circle, from outputs to inputs.
+  func prepare(_ weight: UnsafePointer<Float>, isTransposed: Bool) {
+    self.weight = weight
+    self.isTransposed = isTransposed
+    guard plan.keepsWeights else { return }
+    for to in 0..<self.to.blocks {
+      for from in 0..<self.from.blocks { transform(from, to, into: buffer.pointer + index(from, to)) }
+    }
+  }
+
+  /// `[point, from, to]` of a pair of blocks; valid until the next call.
+  func block(_ from: Int, _ to: Int) -> UnsafePointer<Float> {
+    if plan.keepsWeights { return UnsafePointer(buffer.pointer + index(from, to)) }
+    transform(from, to, into: buffer.pointer)
+    return UnsafePointer(buffer.pointer)
+  }
+
+  private func index(_ from: Int, _ to: Int) -> Int {
+    (to &* self.from.blocks &+ from) &* plan.weightBlockSize
+  }
+
+  @inline(never)
+  private func transform(_ fromBlock: Int, _ toBlock: Int, into output: UnsafeMutablePointer<Float>) {
+    let (from, to) = (self.from, self.to)
+    let depth = from.count(of: fromBlock)
+    let (inputs, outputs) = (plan.shape.inputs, plan.shape.outputs)
+    var (source, placeStride, rowStride) = (weight!, inputs * outputs, outputs)
+    if isTransposed {
+      turn(fromBlock, toBlock)
+      (source, placeStride, rowStride) = (UnsafePointer(part.pointer), from.blockSize * to.blockSize, to.blockSize)
+    } else if outputs % width != 0 {
+      fill(fromBlock, toBlock)
+      (source, placeStride, rowStride) = (UnsafePointer(part.pointer), from.blockSize * to.blockSize, to.blockSize)
+    } else {
+      source += from.first(fromBlock) * outputs + to.first(toBlock)
+    }
+    let (columns, stride, pointStride) = (to.paddedCount(of: toBlock), to.blockSize, plan.weightPointStride)
+    for k in 0..<depth {
+      var column = 0
+      while column < columns {
+        transformTile(
+          source + (k &* rowStride &+ column), rowStride: 3 &* placeStride, columnStride: placeStride, scratch,
+          into: output + (k &* stride &+ column), outputStride: pointStride, WinogradTransform.weight)
+        column &+= width
+      }
+    }
+  }
+
+  /// Copies a block of the weight, with zeros for outputs that fill the last vector.
+  private func fill(_ fromBlock: Int, _ toBlock: Int) {
+    let (from, to) = (plan.inputs, plan.outputs)
+    let (count, padded) = (to.count(of: toBlock), to.paddedCount(of: toBlock))
+    for place in 0..<9 {
+      for i in 0..<from.count(of: fromBlock) {
+        let source = weight! + ((place &* from.count &+ from.first(fromBlock) &+ i) &* to.count &+ to.first(toBlock))
+        let target = part.pointer + (place &* from.blockSize &+ i) &* to.blockSize
+        for o in 0..<padded { target[o] = o < count ? source[o] : 0 }
+      }
+    }
+  }
+
+  /// Copies a block of the weight transposed and turned, with zeros for inputs that fill the last vector.
+  @inline(never)
+  private func turn(_ fromBlock: Int, _ toBlock: Int) {
+    let (from, to) = (plan.outputs, plan.inputs)
+    let (depth, count, padded) = (from.count(of: fromBlock), to.count(of: toBlock), to.paddedCount(of: toBlock))
+    let (placeSize, stride) = (from.blockSize &* to.blockSize, to.blockSize)
+    for place in 0..<9 {
+      let source = weight! + ((place &* to.count &+ to.first(toBlock)) &* from.count &+ from.first(fromBlock))
+      let target = part.pointer + (8 &- place) &* placeSize
+      for i in 0..<padded {
+        for o in 0..<depth { target[o &* stride &+ i] = i < count ? source[i &* from.count &+ o] : 0 }
+      }
+    }
+  }
+}
+
+// MARK: - Gradients
+
+extension WinogradWeights {
+  /// Where products of input and output gradient are summed: `[point, input, output]` of a pair of blocks.
+  func gradientBlock(_ input: Int, _ output: Int) -> UnsafeMutablePointer<Float> {
+    gradients.pointer + (plan.keepsGradients ? (input &* plan.outputs.blocks &+ output) &* plan.weightBlockSize : 0)
+  }
+
+  var gradientStrides: WinogradProduct.Strides { .init(point: plan.weightPointStride, row: plan.outputs.blockSize) }
+
+  /// Transforms a pair of blocks back and adds it to the weight's gradient.
+  @inline(never)
+  func addGradient(_ inputBlock: Int, _ outputBlock: Int, to weightGradient: UnsafeMutablePointer<Float>) {
+    let (inputs, outputs) = (plan.inputs, plan.outputs)
+    let source = UnsafePointer(gradientBlock(inputBlock, outputBlock))
+    let (pointStride, stride) = (plan.weightPointStride, outputs.blockSize)
+    let (rows, columns) = (inputs.count(of: inputBlock), outputs.count(of: outputBlock))
+    for i in 0..<rows {
+      let target = weightGradient + ((inputs.first(inputBlock) &+ i) &* outputs.count &+ outputs.first(outputBlock))
+      var o = 0
+      while o < columns {
+        let lanes = min(width, columns &- o)
+        transformTile(
+          source + (i &* stride &+ o), rowStride: 6 &* pointStride, columnStride: pointStride, scratch,
+          WinogradTransform.weightGradient
+        ) { row, values in
+          for column in 0..<3 {
+            let place = target + ((3 &* row &+ column) &* inputs.count &* outputs.count &+ o)
+            store(load(place, lanes: lanes) + values[unchecked: column], place, lanes: lanes)
+          }
+        }
+        o &+= width
+      }
+    }
+  }
+}
