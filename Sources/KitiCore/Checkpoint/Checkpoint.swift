@@ -21,8 +21,8 @@ public enum Checkpoint {
   /// - Parameters:
   ///   - path: on a file system that all ranks share. Its folder is made if only that is missing.
   ///   - store: the same values on all ranks.
-  ///   - optimizerState: arrays as long as the store, with or without its statistics, complete and the same on all ranks; or as
-  ///     long as the rank's shard.
+  ///   - optimizerState: arrays as long as the store, with or without its statistics, complete and the same on all
+  ///     ranks; or as long as the rank's shard.
   ///   - shard: which part of the optimizer's state this rank holds; nil for all of it. The file does not depend on it.
   ///   - otherState: arrays that are whole on all ranks whatever the optimizer's are.
   ///   - residual: what compression keeps on this rank, as long as the store; on all ranks or on none.
@@ -45,8 +45,8 @@ public enum Checkpoint {
   ///   - optimizerState: the arrays to fill; `nil` to leave the optimizer's state in the file.
   ///   - shard: which part of the optimizer's state this rank wants; nil for all of it.
   ///   - otherState: arrays to fill that are whole whatever the optimizer's are.
-  ///   - residual: receives what compression kept: on as many ranks as wrote it each rank its own, else the sums of some
-  ///     ranks' each, so that their total stays. Zero if the file has none. Nil to leave it in the file.
+  ///   - residual: receives what compression kept: on as many ranks as wrote it each rank its own, else the sums of
+  ///     some ranks' each, so that their total stays. Zero if the file has none. Nil to leave it in the file.
   /// - Throws: on every rank the same `KitiError`: `.badData` if the file is no checkpoint, cut short, damaged or of a
   ///   newer format; `.usage` if there is no such file, if it is of another model (parameters missing, unexpected, of
   ///   another shape) or of another optimizer. The store is as before except after a failure of the disk

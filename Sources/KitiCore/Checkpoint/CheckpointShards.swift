@@ -1,7 +1,7 @@
 import KitiMPI
 
-/// How the numbers of a sharded optimizer's state move between the ranks that hold them in training, each in parts of all
-/// buckets, and the ranks that move whole arrays to and from the file.
+/// How the numbers of a sharded optimizer's state move between the ranks that hold them in training, each in parts of
+/// all buckets, and the ranks that move whole arrays to and from the file.
 struct CheckpointShards {
   /// Numbers that lie together in one array, on one rank in training, and on one that reads or writes the array.
   private struct Segment {

@@ -180,7 +180,8 @@ package struct CheckpointWriter {
     try together { try file.close() }
   }
 
-  /// Compares what has reached the disk with what was meant: the header, and the arrays of another rank than wrote them.
+  /// Compares what has reached the disk with what was meant: the header, and the arrays of another rank than wrote
+  /// them.
   private func readBack(_ arrays: CheckpointArrays, _ hashes: [UInt64], _ header: CheckpointHeader) throws {
     try together {
       try atMoment(.closed, temporary)

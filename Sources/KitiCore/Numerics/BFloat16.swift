@@ -25,8 +25,8 @@ private func load(_ pointer: UnsafePointer<UInt16>) -> Vector {
 /// Rounds x + residual to bfloat16 and keeps what is lost as the new residual: error feedback (Karimireddy et al.,
 /// arXiv 1901.09847, algorithm 2). In one pass.
 ///
-/// A value beyond the range of bfloat16 becomes infinite; it and a NaN leave a residual of 0, so that nothing of them is left
-/// for the next step.
+/// A value beyond the range of bfloat16 becomes infinite; it and a NaN leave a residual of 0, so that nothing of them
+/// is left for the next step.
 ///
 /// - Parameters:
 ///   - count: a multiple of 16.
@@ -73,8 +73,8 @@ package func moveInto(_ x: UnsafeMutablePointer<Float>, from y: UnsafeMutablePoi
 
 /// Sums arrays of several ranks element by element, in an order that depends on the number of ranks only.
 ///
-/// The order is that of a balanced binary tree over the ranks: neighbours first, then neighbouring pairs, and so on. With it
-/// the sum over 2N ranks is the sum over N ranks of sums of two.
+/// The order is that of a balanced binary tree over the ranks: neighbours first, then neighbouring pairs, and so on.
+/// With it the sum over 2N ranks is the sum over N ranks of sums of two.
 package struct RankTreeSum {
   private static let block = 1_024
   /// Partial sums of 1, 2, 4 … ranks, a block each.

@@ -2,14 +2,14 @@
 ///
 /// One pass reads values, gradients and state, writes values and state, and clears the gradients.
 public protocol Optimizer: AnyObject {
-  /// Named state arrays, as long as the part of the store that this optimizer works on; checkpoints hold those of the whole
-  /// store.
+  /// Named state arrays, as long as the part of the store that this optimizer works on; checkpoints hold those of the
+  /// whole store.
   var state: [(name: String, buffer: AlignedBuffer<Float>)] { get }
 
   /// - Parameters:
-  ///   - values, gradients: of the number that the first of the state arrays belongs to, so that one index serves all of them;
-  ///     gradients are zero afterwards. A rank of a sharded run, whose state is of several pieces of the store, calls once for
-  ///     each of them.
+  ///   - values, gradients: of the number that the first of the state arrays belongs to, so that one index serves all
+  ///     of them; gradients are zero afterwards. A rank of a sharded run, whose state is of several pieces of the
+  ///     store, calls once for each of them.
   ///   - range: which part to update, in the state arrays.
   ///   - learningRate: of this step.
   ///   - step: 1 for the first update.

@@ -33,8 +33,8 @@ protocol BucketExchange: AnyObject {
   func bytesSent(_ work: BucketWork) -> Int
 }
 
-/// The sums of MPI's own non-blocking allreduce: in whichever order the library likes best for the number of ranks and the
-/// size of a bucket, the same from run to run.
+/// The sums of MPI's own non-blocking allreduce: in whichever order the library likes best for the number of ranks and
+/// the size of a bucket, the same from run to run.
 final class AllreduceExchange: BucketExchange {
   private let layout: BucketLayout
   private let communicator: Communicator

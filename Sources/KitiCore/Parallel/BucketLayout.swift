@@ -1,5 +1,5 @@
-/// How an array as long as the parameter store is cut: into buckets, which travel one by one, and each bucket into one part for
-/// each rank. Every cut is at a cache line.
+/// How an array as long as the parameter store is cut: into buckets, which travel one by one, and each bucket into one
+/// part for each rank. Every cut is at a cache line.
 public struct BucketLayout: Sendable {
   /// Numbers of the array.
   public let count: Int

@@ -4,10 +4,12 @@ import Synchronization
 
 /// A thread that moves buckets while another computes.
 ///
-/// It sleeps unless buckets are under way, and only it calls MPI then: MPI must have been started for threads that take turns
-/// (`serialized`), and the computing thread must not call MPI between the first `release` of a step and `complete`.
+/// It sleeps unless buckets are under way, and only it calls MPI then: MPI must have been started for threads that take
+/// turns (`serialized`), and the computing thread must not call MPI between the first `release` of a step and
+/// `complete`.
 ///
-/// The two may share one core: between looks at its messages the thread gives the core away, until someone waits for it.
+/// The two may share one core: between looks at its messages the thread gives the core away, until someone waits for
+/// it.
 final class CommunicationThread: @unchecked Sendable {
   private let exchange: any BucketExchange
   private let condition = NSCondition()

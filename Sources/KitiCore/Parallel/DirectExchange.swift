@@ -1,19 +1,19 @@
 import KitiMPI
 
-/// Sums over ranks in two steps that this program makes itself: each rank gets the others' numbers of its own part of a bucket
-/// and sums them, then it sends the sums to the others.
+/// Sums over ranks in two steps that this program makes itself: each rank gets the others' numbers of its own part of a
+/// bucket and sums them, then it sends the sums to the others.
 ///
-/// - The order of summation is a balanced tree over the ranks (`RankTreeSum`): it depends on the number of ranks, and on nothing
-///   else.
-/// - In bfloat16 both steps send halves, with error feedback on either side (DoubleSqueeze, Tang et al., arXiv 1905.05957,
-///   algorithm 1): a rank keeps what rounding took from the numbers that it sent, and the owner of a part what rounding took
-///   from the sums; it goes into the next step. Sums are made in fp32, the owner's own numbers are not rounded, and all ranks,
-///   the owner too, end with what the halves stand for.
+/// - The order of summation is a balanced tree over the ranks (`RankTreeSum`): it depends on the number of ranks, and
+///   on nothing else.
+/// - In bfloat16 both steps send halves, with error feedback on either side (DoubleSqueeze, Tang et al., arXiv
+///   1905.05957, algorithm 1): a rank keeps what rounding took from the numbers that it sent, and the owner of a part
+///   what rounding took from the sums; it goes into the next step. Sums are made in fp32, the owner's own numbers are
+///   not rounded, and all ranks, the owner too, end with what the halves stand for.
 ///   An operator of one's own in MPI's allreduce would round again after every rank.
 /// - The two steps can be had alone: a sharded optimizer works between them.
 ///
-/// As many bytes leave a rank as in the best allreduce. Messages number 2(N − 1) a bucket, so that with very many ranks buckets
-/// should be large; some tens of ranks are no matter.
+/// As many bytes leave a rank as in the best allreduce. Messages number 2(N − 1) a bucket, so that with very many ranks
+/// buckets should be large; some tens of ranks are no matter.
 final class DirectExchange: BucketExchange {
   /// Buckets under way at a time: what messages need beside the arrays is a window of so many buckets.
   static let window = 8
@@ -162,7 +162,8 @@ final class DirectExchange: BucketExchange {
 
   /// Sends this rank's part to the others, and receives theirs.
   ///
-  /// - Parameter halves: where the bucket in bfloat16 is sent from and received; nil in fp32, which needs no such place.
+  /// - Parameter halves: where the bucket in bfloat16 is sent from and received; nil in fp32, which needs no such
+  ///   place.
   private func spread(_ bucket: Int, _ slot: BucketSlot, halves: AlignedBuffer<UInt16>?) throws(MPIError) {
     guard let numbers else { return }
     let (start, own) = (layout.bucket(bucket).lowerBound, layout.part(of: bucket, rank: me))

@@ -2,12 +2,14 @@ import KitiMPI
 
 /// Sums gradients over all ranks while the backward pass goes on.
 ///
-/// The gradient store is cut into buckets, ranges in the order in which the pass finishes them. A bucket leaves as soon as the
-/// pass is beyond it; all ranks announce the same prefixes, so the order is the same everywhere. Each rank's gradients are
-/// already divided by the samples of the global step, so that the sum is the mean over them, whatever each rank's share.
+/// The gradient store is cut into buckets, ranges in the order in which the pass finishes them. A bucket leaves as soon
+/// as the pass is beyond it; all ranks announce the same prefixes, so the order is the same everywhere. Each rank's
+/// gradients are already divided by the samples of the global step, so that the sum is the mean over them, whatever
+/// each rank's share.
 ///
 /// With a sharded optimizer only the first half of the work is done here: each rank gets the sums of its own parts
-/// (`shard`), and `collectValues` shares the parameters that follow from them. With local steps gradients stay where they are.
+/// (`shard`), and `collectValues` shares the parameters that follow from them. With local steps gradients stay where
+/// they are.
 public final class GradientAverager: GradientObserver {
   /// Bytes that leave this rank in a step.
   public let bytesPerStep: Int
@@ -113,8 +115,8 @@ public final class GradientAverager: GradientObserver {
     return try sumInOrder(own).squareRoot()
   }
 
-  /// Shares the parameters that each rank has updated, and clears the gradients of the others'. Collective; nothing to do
-  /// unless the optimizer is sharded.
+  /// Shares the parameters that each rank has updated, and clears the gradients of the others'. Collective; nothing to
+  /// do unless the optimizer is sharded.
   public func collectValues() throws {
     guard let exchange, shard.layout != nil else { return }
     let start = MPI.wallTime
@@ -133,8 +135,8 @@ public final class GradientAverager: GradientObserver {
     bytesSent += exchange.bytesSent(.collectParts)
   }
 
-  /// The sum of a number of each rank, added in the order of ranks: the library's order does not matter where all but one
-  /// are zero.
+  /// The sum of a number of each rank, added in the order of ranks: the library's order does not matter where all but
+  /// one are zero.
   private func sumInOrder(_ number: Double) throws -> Double {
     let start = MPI.wallTime
     defer { exposedSeconds += MPI.wallTime - start }
@@ -149,8 +151,8 @@ public final class GradientAverager: GradientObserver {
 public struct CommunicationReport: Sendable {
   /// For which the computing thread started, moved or waited for messages.
   public var exposedSeconds: Double
-  /// For which buckets were under way, from the departure of the first to the arrival of the last, while this rank computed.
-  /// When polling, an arrival counts from the next look at the messages.
+  /// For which buckets were under way, from the departure of the first to the arrival of the last, while this rank
+  /// computed. When polling, an arrival counts from the next look at the messages.
   public var hiddenSeconds: Double
   /// Bytes that left this rank.
   public var bytesSent: Int
@@ -174,7 +176,8 @@ public struct CommunicationReport: Sendable {
 }
 
 extension ParallelConfiguration {
-  /// What moves the buckets that this asks for. MPI's own allreduce only sums whole buckets, in fp32, in an order of its own.
+  /// What moves the buckets that this asks for. MPI's own allreduce only sums whole buckets, in fp32, in an order of
+  /// its own.
   func exchange(_ layout: BucketLayout, _ communicator: Communicator) -> any BucketExchange {
     if compression == .none, reduction == .fast, !shardOptimizer {
       return AllreduceExchange(layout: layout, communicator: communicator)

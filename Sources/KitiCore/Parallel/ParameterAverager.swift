@@ -1,16 +1,17 @@
 import KitiMPI
 
-/// Local SGD: each rank makes several steps on its own samples, then parameters are averaged (Stich, arXiv 1805.09767; Lin et
-/// al., arXiv 1808.07217).
+/// Local SGD: each rank makes several steps on its own samples, then parameters are averaged (Stich, arXiv 1805.09767;
+/// Lin et al., arXiv 1808.07217).
 ///
-/// - A rank's gradient is the mean over its own samples of the step, and so is the norm that clipping looks at. A rank without
-///   samples makes no step.
-/// - Ranks are averaged by the samples that each has seen since the last time, so that one step of plain gradient descent
-///   between averages is the step on the global batch.
-/// - The optimizer's state is averaged in the same way (Yu et al., arXiv 1905.03817, for momentum): after it all ranks are the
-///   same, a checkpoint needs one state, and it resumes at any number of ranks. So 1 + (number of states) times the
-///   bytes of the parameters travel each time.
-/// - A state of means of squares stays above zero, since all weights are; the step number that bias corrections use is the run's.
+/// - A rank's gradient is the mean over its own samples of the step, and so is the norm that clipping looks at. A rank
+///   without samples makes no step.
+/// - Ranks are averaged by the samples that each has seen since the last time, so that one step of plain gradient
+///   descent between averages is the step on the global batch.
+/// - The optimizer's state is averaged in the same way (Yu et al., arXiv 1905.03817, for momentum): after it all ranks
+///   are the same, a checkpoint needs one state, and it resumes at any number of ranks. So 1 + (number of states) times
+///   the bytes of the parameters travel each time.
+/// - A state of means of squares stays above zero, since all weights are; the step number that bias corrections use is
+///   the run's.
 public final class ParameterAverager {
   private let store: ParameterStore
   private let arrays: [AlignedBuffer<Float>]
@@ -68,7 +69,8 @@ public final class ParameterAverager {
     seconds += MPI.wallTime - start
   }
 
-  /// The root of the mean of the ranks' squared norms by samples: one number that all ranks know, and no number if any has none.
+  /// The root of the mean of the ranks' squared norms by samples: one number that all ranks know, and no number if any
+  /// has none.
   func meanNorm(_ norm: Double, samples: Int) throws -> Double {
     let start = MPI.wallTime
     defer { seconds += MPI.wallTime - start }

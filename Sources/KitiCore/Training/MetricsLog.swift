@@ -94,8 +94,8 @@ public final class MetricsLog {
 
   /// Opens the file for appending.
   ///
-  /// - Parameter keepingSteps: when a run resumes after this many steps, lines of later steps are dropped: the steps will be
-  ///   done again, and the file ends up as if the run had not been interrupted. Nil starts a new file.
+  /// - Parameter keepingSteps: when a run resumes after this many steps, lines of later steps are dropped: the steps
+  ///   will be done again, and the file ends up as if the run had not been interrupted. Nil starts a new file.
   public init(path: String, keepingSteps: Int?) throws {
     self.path = path
     var kept = Data()

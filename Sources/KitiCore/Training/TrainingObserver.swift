@@ -46,8 +46,8 @@ public struct StepReport: Sendable {
   public var collisionRate: Double?
   /// Of this rank.
   public var seconds: Double
-  /// Of this rank: forward and backward passes and updates, without the communication between and in them. What is left of
-  /// the step is waiting for samples, small agreements between ranks, and records.
+  /// Of this rank: forward and backward passes and updates, without the communication between and in them. What is left
+  /// of the step is waiting for samples, small agreements between ranks, and records.
   public var computeSeconds: Double
   /// Of this rank; nil with one rank.
   public var communication: CommunicationReport?

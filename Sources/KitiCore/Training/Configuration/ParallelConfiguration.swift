@@ -4,10 +4,10 @@ public struct ParallelConfiguration: Sendable, Equatable {
   public enum Compression: String, Sendable, CaseIterable {
     /// The gradients themselves.
     case none
-    /// Their upper halves, rounded to nearest, with error feedback: what rounding takes from a number is added to it in the
-    /// next step. Half the bytes; a buffer as long as the parameters more on each rank, and in checkpoints one for each rank.
-    /// Resuming at the same number of ranks is exact to the bit. At another number the ranks' buffers are added up, and without
-    /// compression they are dropped: that loses less than one rounding of one gradient.
+    /// Their upper halves, rounded to nearest, with error feedback: what rounding takes from a number is added to it in
+    /// the next step. Half the bytes; a buffer as long as the parameters more on each rank, and in checkpoints one for
+    /// each rank. Resuming at the same number of ranks is exact to the bit. At another number the ranks' buffers are
+    /// added up, and without compression they are dropped: that loses less than one rounding of one gradient.
     case bf16
   }
 
@@ -15,20 +15,21 @@ public struct ParallelConfiguration: Sendable, Equatable {
   public enum Reduction: String, Sendable, CaseIterable {
     /// The order that MPI likes best for the number of ranks and the size of a bucket.
     case fast
-    /// That of a balanced binary tree over the ranks: neighbours, then neighbouring pairs, and so on. It depends on nothing but
-    /// the number of ranks: not on arrival times, the size of buckets or the MPI library, so that runs at equal ranks are equal
-    /// bit for bit. Over 2N ranks it is the order over N ranks whose numbers are sums of two, so that with the same global
-    /// batch and collision `streams: sample` only the order within a rank's samples differs between numbers of ranks: losses
-    /// agree to 1e-5, relatively, over the first 50 steps. Compression and a sharded optimizer sum in this order anyway.
+    /// That of a balanced binary tree over the ranks: neighbours, then neighbouring pairs, and so on. It depends on
+    /// nothing but the number of ranks: not on arrival times, the size of buckets or the MPI library, so that runs at
+    /// equal ranks are equal bit for bit. Over 2N ranks it is the order over N ranks whose numbers are sums of two, so
+    /// that with the same global batch and collision `streams: sample` only the order within a rank's samples differs
+    /// between numbers of ranks: losses agree to 1e-5, relatively, over the first 50 steps. Compression and a sharded
+    /// optimizer sum in this order anyway.
     case ordered
   }
 
   /// Who moves messages while a rank computes: Open MPI has no thread of its own for that.
   ///
-  /// Measured in six pairs of runs of FNO-1d, two ranks on two busy cores: step times with the thread were 0.72 to 1.52 of those
-  /// with polling, four of them between 0.88 and 1.11: no difference that can be told from chance. Polling hid 74 % of
-  /// communication (median) and the thread 34 %, since it waits for a core. So polling is the standard; the thread is for ranks
-  /// with a core to spare.
+  /// Measured in six pairs of runs of FNO-1d, two ranks on two busy cores: step times with the thread were 0.72 to 1.52
+  /// of those with polling, four of them between 0.88 and 1.11: no difference that can be told from chance. Polling hid
+  /// 74 % of communication (median) and the thread 34 %, since it waits for a core. So polling is the standard; the
+  /// thread is for ranks with a core to spare.
   public enum Progress: String, Sendable, CaseIterable {
     /// The computing thread, between layers.
     case poll
@@ -36,17 +37,17 @@ public struct ParallelConfiguration: Sendable, Equatable {
     case thread
   }
 
-  /// The size of the parts in which gradients are averaged, in MiB. Parts of half a MiB let an FNO-1d, 2.1 MiB in all, send most
-  /// of them while it still computes: 1,264 samples/s on two ranks where one part of 4 MiB gave 1,206.
+  /// The size of the parts in which gradients are averaged, in MiB. Parts of half a MiB let an FNO-1d, 2.1 MiB in all,
+  /// send most of them while it still computes: 1,264 samples/s on two ranks where one part of 4 MiB gave 1,206.
   public var bucketMiB: Double
   public var progress: Progress
   public var compression: Compression
-  /// Whether each rank keeps the optimizer's state of its share of the parameters only: it gets the sums of their gradients,
-  /// updates them, and sends them to the others. As many bytes as without, 1/N of the state.
+  /// Whether each rank keeps the optimizer's state of its share of the parameters only: it gets the sums of their
+  /// gradients, updates them, and sends them to the others. As many bytes as without, 1/N of the state.
   public var shardOptimizer: Bool
   public var reduction: Reduction
-  /// Steps that each rank makes on its own samples before parameters are averaged (local SGD); 1 averages gradients in every
-  /// step. See `ParameterAverager`.
+  /// Steps that each rank makes on its own samples before parameters are averaged (local SGD); 1 averages gradients in
+  /// every step. See `ParameterAverager`.
   public var localSteps: Int
   /// Steps between two checks that all ranks hold the same parameters.
   public var checkEvery: Int
