@@ -133,7 +133,7 @@ extension Communicator {
     return found != 0 ? try Status(status) : nil
   }
 
-  private func rawPartner(
+  func rawPartner(
     _ partner: Int, _ role: StaticString, _ operation: StaticString
   ) throws(MPIError) -> Int32 {
     guard partner >= 0, partner < size else {
@@ -149,7 +149,7 @@ extension Communicator {
     return try rawPartner(source, "source", operation)
   }
 
-  private func rawTag(_ tag: Int, _ operation: StaticString) throws(MPIError) -> Int32 {
+  func rawTag(_ tag: Int, _ operation: StaticString) throws(MPIError) -> Int32 {
     guard tag >= 0, let raw = Int32(exactly: tag) else {
       throw MPIError(invalid: .tag, in: operation, "tag \(tag) is outside 0 … \(Int32.max)")
     }

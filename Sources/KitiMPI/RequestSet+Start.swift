@@ -50,6 +50,24 @@ extension RequestSet {
     try startAllgatherRaw(buffer.baseAddress, buffer.count, ElementKind(T.self), communicator)
   }
 
+  /// Starts sending a buffer to a rank.
+  @inlinable
+  public func startSend<T: MPIElement>(
+    _ buffer: UnsafeBufferPointer<T>, to destination: Int, tag: Int, on communicator: Communicator
+  ) throws(MPIError) {
+    try startSendRaw(buffer.baseAddress, buffer.count, ElementKind(T.self), destination, tag, communicator)
+  }
+
+  /// Starts receiving a message into a buffer.
+  ///
+  /// - Parameter buffer: a short message fills only the beginning; a longer one is an error of the class `.truncate`.
+  @inlinable
+  public func startReceive<T: MPIElement>(
+    into buffer: UnsafeMutableBufferPointer<T>, from source: Int, tag: Int, on communicator: Communicator
+  ) throws(MPIError) {
+    try startReceiveRaw(buffer.baseAddress, buffer.count, ElementKind(T.self), source, tag, communicator)
+  }
+
   /// Starts a barrier: it is complete when every rank has started it.
   public func startBarrier(on communicator: Communicator) throws(MPIError) {
     try communicator.requireUsable("MPI_Ibarrier")
@@ -59,6 +77,37 @@ extension RequestSet {
 }
 
 extension RequestSet {
+  @usableFromInline
+  func startSendRaw(
+    _ address: UnsafeRawPointer?, _ count: Int, _ kind: ElementKind, _ destination: Int, _ tag: Int,
+    _ communicator: Communicator
+  ) throws(MPIError) {
+    try communicator.requireUsable("MPI_Isend")
+    let destination = try communicator.rawPartner(destination, "destination", "MPI_Isend")
+    let tag = try communicator.rawTag(tag, "MPI_Isend")
+    try requireRoom(for: 1, "MPI_Isend")
+    // MPI frees a datatype once the operations that use it are complete.
+    let block = try Block(count, of: kind, wholeOperation: count)
+    try add("MPI_Isend") {
+      MPI_Isend(placeholder(address), block.count, block.datatype, destination, tag, communicator.handle, $0)
+    }
+  }
+
+  @usableFromInline
+  func startReceiveRaw(
+    _ address: UnsafeMutableRawPointer?, _ count: Int, _ kind: ElementKind, _ source: Int, _ tag: Int,
+    _ communicator: Communicator
+  ) throws(MPIError) {
+    try communicator.requireUsable("MPI_Irecv")
+    let source = try communicator.rawPartner(source, "source", "MPI_Irecv")
+    let tag = try communicator.rawTag(tag, "MPI_Irecv")
+    try requireRoom(for: 1, "MPI_Irecv")
+    let block = try Block(count, of: kind, wholeOperation: count)
+    try add("MPI_Irecv") {
+      MPI_Irecv(placeholder(address), block.count, block.datatype, source, tag, communicator.handle, $0)
+    }
+  }
+
   @usableFromInline
   func startAllreduceRaw(
     _ address: UnsafeMutableRawPointer?, _ count: Int, _ kind: ElementKind, _ operation: OpaquePointer,

@@ -6,7 +6,7 @@ final class CommandTests: ProgramTestCase {
   private let commands = [
     [], ["train"], ["evaluate"], ["inspect"], ["data"], ["data", "make"], ["data", "make", "burgers"],
     ["data", "import"], ["data", "import", "cifar10"], ["data", "import", "images"], ["data", "inspect"], ["bench"],
-    ["bench", "fno1d"], ["bench", "loader"],
+    ["bench", "fno1d"], ["bench", "loader"], ["bench", "resnet18"], ["bench", "allreduce"],
   ]
 
   func testHelpOfEveryCommandIsPrinted() throws {
@@ -43,7 +43,7 @@ final class CommandTests: ProgramTestCase {
     for ranks in [nil, 2] {
       let output = try program.succeed(arguments, ranks: ranks).output
       for fragment in [
-        "width: 8", "blocks/1/spectral", "FLOPs/sample", "24 training, 8 test", "memory per rank", "allreduce per step",
+        "width: 8", "blocks/1/spectral", "FLOPs/sample", "24 training, 8 test", "memory per rank", "bytes sent per step",
         "global batch            \(ranks == 2 ? "8 on 2 ranks, 3 steps" : "4 on 1 rank, 6 steps")",
       ] {
         XCTAssertTrue(output.contains(fragment), "'\(fragment)' is missing: \(output)")

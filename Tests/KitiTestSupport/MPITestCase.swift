@@ -23,7 +23,7 @@ open class MPITestCase: XCTestCase {
   open override class func setUp() {
     super.setUp()
     do {
-      try MPI.start()
+      try MPI.start(threadLevel: .serialized)
     } catch {
       fatalError("\(error)")
     }

@@ -1,27 +1,33 @@
 import KitiHDF5
 import KitiMPI
 
-/// One array of a checkpoint and its place in memory.
+/// One array of a checkpoint and its place in memory, on all ranks or on its owner alone.
 struct CheckpointArray {
   /// The data set's absolute path: `/model/head/weight`, `/optimizer/mean/head/weight`.
   let path: String
   let shape: [Int]
   let count: Int
+  /// Whether all ranks hold the same values; else only the owner has any.
+  let isReplicated: Bool
   /// What holds the values, and where in it they begin.
   private let memory: AlignedBuffer<Float>
   private let offset: Int
 
-  init(path: String, shape: [Int], count: Int, in memory: AlignedBuffer<Float>, at offset: Int = 0) {
+  init(
+    path: String, shape: [Int], count: Int, in memory: AlignedBuffer<Float>, at offset: Int = 0, isReplicated: Bool = true
+  ) {
     self.path = path
     self.shape = shape
     self.count = count
+    self.isReplicated = isReplicated
     self.memory = memory
     self.offset = offset
   }
 
   /// The only way to the values: a pointer alone would not keep the memory alive.
   func withValues<Result>(_ body: (UnsafeMutableBufferPointer<Float>) throws -> Result) rethrows -> Result {
-    try withExtendedLifetime(memory) {
+    precondition(offset + count <= memory.count, "the values of \(path) are on another rank")
+    return try withExtendedLifetime(memory) {
       try body(UnsafeMutableBufferPointer(start: memory.pointer + offset, count: count))
     }
   }
@@ -43,34 +49,90 @@ struct CheckpointArrays {
 
   static let model = "/model"
   static let optimizer = "/optimizer"
+  static let residual = "/residual"
   static let checksum = "xxh3"
 
-  /// - Throws: `KitiError`, kind `.failed`, if a state is not as long as the store.
-  init(_ store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)], ranks: Int) throws {
-    var sections = [(Self.model, store.values)]
-    for (name, buffer) in optimizerState {
-      guard buffer.count == store.count || buffer.count == store.values.count else {
-        throw KitiError(
-          .failed, "The optimizer's state \(name) has \(buffer.count) numbers, and the parameters \(store.count).",
-          remedy: "A checkpoint needs the whole state on every rank.")
+  /// The states of a sharded optimizer, and their arrays in this rank's share.
+  private let sharded: [(buffer: AlignedBuffer<Float>, arrays: Range<Int>, shards: CheckpointShards)]
+
+  /// - Parameters:
+  ///   - shard: which part of the optimizer's state this rank holds.
+  ///   - otherState: arrays that are whole on every rank.
+  ///   - residual: what compression keeps on this rank; nil if there is none, or if it is not to be written.
+  /// - Throws: `KitiError`, kind `.failed`, if a state is not as long as the shard or the store.
+  init(
+    _ store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)], _ shard: OptimizerShard,
+    otherState: [(name: String, buffer: AlignedBuffer<Float>)], residual: AlignedBuffer<Float>?,
+    _ communicator: Communicator
+  ) throws {
+    try Self.requireLengths(optimizerState, store, shard)
+    try Self.requireLengths(otherState, store, OptimizerShard(whole: store.count))
+    let states = optimizerState + otherState
+    let sections =
+      [(Self.model, store.values, false)]
+      + states.enumerated().map { index, state in
+        ("\(Self.optimizer)/\(state.name)", state.buffer, shard.layout != nil && index < optimizerState.count)
       }
-      sections.append(("\(Self.optimizer)/\(name)", buffer))
+    let named = Array(zip(store.parameters + store.statistics, store.ranges + store.statisticsRanges))
+    // An optimizer knows no statistics.
+    let contents = sections.map { _, buffer, isSharded in
+      isSharded ? Array(named.prefix(store.parameters.count)) : named.filter { $0.1.upperBound <= buffer.count }
     }
-    groups = [Self.model, Self.optimizer] + sections.dropFirst().map { $0.0 }
-    arrays = sections.flatMap { prefix, buffer in
-      let all = zip(store.parameters + store.statistics, store.ranges + store.statisticsRanges)
-      return all.filter { $0.1.upperBound <= buffer.count }.map { parameter, range in
-        CheckpointArray(
-          path: "\(prefix)/\(parameter.path)", shape: parameter.shape, count: parameter.count,
-          in: buffer, at: range.lowerBound)
+    var owners = Self.owners(of: contents.flatMap { $0.map(\.0.count) }, ranks: communicator.size)
+    var arrays: [CheckpointArray] = []
+    var sharded: [(buffer: AlignedBuffer<Float>, arrays: Range<Int>, shards: CheckpointShards)] = []
+    for ((prefix, buffer, isSharded), content) in zip(sections, contents) {
+      let section = arrays.count..<arrays.count + content.count
+      let mine = owners[section].map { $0 == communicator.rank }
+      // Of a sharded state, a rank has the whole arrays of its share only, and only while it reads or writes.
+      let share =
+        isSharded ? AlignedBuffer(count: zip(mine, content).reduce(0) { $0 + ($1.0 ? $1.1.0.count : 0) }) : buffer
+      if isSharded, let layout = shard.layout {
+        let shards = CheckpointShards(
+          ranges: store.ranges, owners: Array(owners[section]), shard: shard, layout: layout, communicator: communicator)
+        sharded.append((buffer, section, shards))
+      }
+      var end = 0
+      for ((parameter, range), isMine) in zip(content, mine) {
+        arrays.append(
+          CheckpointArray(
+            path: "\(prefix)/\(parameter.path)", shape: parameter.shape, count: parameter.count, in: share,
+            at: isSharded ? (isMine ? end : share.count) : range.lowerBound, isReplicated: !isSharded))
+        if isMine { end += parameter.count }
       }
     }
-    let total = arrays.reduce(0) { $0 + $1.count }
+    var groups = [Self.model, Self.optimizer] + sections.dropFirst().map { $0.0 }
+    if let residual {
+      groups.append(Self.residual)
+      for rank in 0..<communicator.size {
+        arrays.append(
+          CheckpointArray(
+            path: "\(Self.residual)/\(rank)", shape: [store.count], count: store.count,
+            in: rank == communicator.rank ? residual : AlignedBuffer(count: 0), isReplicated: false))
+        owners.append(rank)
+      }
+    }
+    (self.arrays, self.owners, self.groups, self.sharded) = (arrays, owners, groups, sharded)
+  }
+
+  private static func requireLengths(
+    _ states: [(name: String, buffer: AlignedBuffer<Float>)], _ store: ParameterStore, _ shard: OptimizerShard
+  ) throws {
+    for (name, buffer) in states
+    where buffer.count != shard.count && (shard.layout != nil || buffer.count != store.values.count) {
+      throw KitiError(
+        .failed, "The optimizer's state \(name) has \(buffer.count) numbers, and its parameters \(shard.count).",
+        remedy: "A checkpoint needs the whole state, or that of the rank's shard.")
+    }
+  }
+
+  private static func owners(of counts: [Int], ranks: Int) -> [Int] {
+    let total = counts.reduce(0, +)
     var before = 0
-    owners = arrays.map { array in
-      defer { before += array.count }
+    return counts.map { count in
+      defer { before += count }
       // The rank in whose part of all numbers the array's middle lies.
-      return min(ranks - 1, (before + array.count / 2) * ranks / max(1, total))
+      return min(ranks - 1, (before + count / 2) * ranks / max(1, total))
     }
   }
 
@@ -84,9 +146,15 @@ struct CheckpointArrays {
     return try communicator.allreduce(mine, .sum)
   }
 
-  /// Copies every array from its owner to all other ranks. Collective.
-  func broadcast(_ communicator: Communicator) throws {
-    for (array, owner) in zip(arrays, owners) {
+  /// Makes the arrays of a sharded state whole on their owners. Collective.
+  func collectShards() throws {
+    for (buffer, range, shards) in sharded { try shards.collect(buffer, into: Array(arrays[range])) }
+  }
+
+  /// Gives every rank what it has to hold of the arrays that their owners have. Collective.
+  func distribute(_ communicator: Communicator) throws {
+    for (buffer, range, shards) in sharded { try shards.distribute(Array(arrays[range]), into: buffer) }
+    for (array, owner) in zip(arrays, owners) where array.isReplicated {
       try array.withValues { try communicator.broadcast($0, root: owner) }
     }
   }

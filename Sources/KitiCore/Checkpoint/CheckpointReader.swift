@@ -17,32 +17,57 @@ struct CheckpointReader {
   }
 
   func read(
-    into store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)]?
+    into store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)]?, _ shard: OptimizerShard,
+    _ otherState: [(name: String, buffer: AlignedBuffer<Float>)], _ residual: AlignedBuffer<Float>?
   ) throws -> CheckpointHeader {
-    let arrays = try together { try CheckpointArrays(store, optimizerState ?? [], ranks: communicator.size) }
+    let arrays = try together {
+      try CheckpointArrays(
+        store, optimizerState ?? [], shard, otherState: otherState, residual: nil, communicator)
+    }
     try checkEveryByte()
     let header = try readHeader { root in
       let fit = CheckpointFit(path: path, root: root)
       try fit.checkModel(store.parameters + store.statistics)
       guard let optimizerState else { return }
       try fit.checkOptimizer(
-        optimizerState.map {
+        (optimizerState + otherState).map {
           ($0.name, store.parameters + ($0.buffer.count > store.count ? store.statistics : []))
         })
     }
     try together {
       let file = try HDF5File.open(path)
       defer { try? file.close() }
-      for array in arrays.share(of: communicator.rank) {
-        let dataSet = try file.root.dataSet(array.path)
-        try array.withValues { try dataSet.read(into: $0) }
-        guard try CheckpointTree.checksum(of: dataSet) == array.hash else {
-          throw CheckpointIntegrity.mismatch(array.path, path)
-        }
-      }
+      for array in arrays.share(of: communicator.rank) { try read(array, from: file.root) }
+      if let residual { try read(into: residual, from: file.root) }
     }
-    try arrays.broadcast(communicator)
+    try arrays.distribute(communicator)
     return header
+  }
+
+  private func read(_ array: CheckpointArray, from root: Group) throws {
+    let dataSet = try root.dataSet(array.path)
+    try array.withValues { try dataSet.read(into: $0) }
+    guard try CheckpointTree.checksum(of: dataSet) == array.hash else {
+      throw CheckpointIntegrity.mismatch(array.path, path)
+    }
+  }
+
+  /// Adds up what the ranks whose number is this one's, modulo the number of ranks, have kept.
+  private func read(into residual: AlignedBuffer<Float>, from root: Group) throws {
+    residual.buffer.update(repeating: 0)
+    guard try root.exists(CheckpointArrays.residual) else { return }
+    let writers = try root.group(CheckpointArrays.residual).children().count
+    var memory = residual
+    for rank in stride(from: communicator.rank, to: writers, by: communicator.size) {
+      try read(
+        CheckpointArray(
+          path: "\(CheckpointArrays.residual)/\(rank)", shape: [residual.count], count: residual.count, in: memory),
+        from: root)
+      if memory !== residual {
+        add(residual.pointer, memory.pointer, scale: 1, count: residual.count, into: residual.pointer)
+      }
+      memory = AlignedBuffer(count: residual.count)
+    }
   }
 
   private func together<Result>(_ body: () throws -> Result) throws -> Result {

@@ -31,10 +31,16 @@ package struct CheckpointWriter {
 
   package func write(
     _ store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)], _ state: TrainingState,
-    _ configuration: String
+    _ configuration: String, shard: OptimizerShard? = nil,
+    otherState: [(name: String, buffer: AlignedBuffer<Float>)] = [], residual: AlignedBuffer<Float>? = nil
   ) throws {
     do {
-      let arrays = try together { try CheckpointArrays(store, optimizerState, ranks: communicator.size) }
+      let arrays = try together {
+        try CheckpointArrays(
+          store, optimizerState, shard ?? OptimizerShard(whole: store.count), otherState: otherState, residual: residual,
+          communicator)
+      }
+      try arrays.collectShards()
       // Attributes must be the same on all ranks, and rank 0's clock is not the others'.
       let header = CheckpointHeader(
         state: TrainingState(words: try communicator.broadcast(state.words, root: 0)),
@@ -78,7 +84,8 @@ package struct CheckpointWriter {
   /// from different ones would be of no model at all.
   private func compareWithNext(_ arrays: CheckpointArrays, _ hashes: [UInt64]) throws {
     try together {
-      for ((array, owner), hash) in zip(zip(arrays.arrays, arrays.owners), hashes) where owner == next {
+      for ((array, owner), hash) in zip(zip(arrays.arrays, arrays.owners), hashes)
+      where owner == next && array.isReplicated {
         guard array.hash == hash else {
           throw KitiError(
             .failed, "\(path): the checkpoint was not written: ranks hold different values of \(array.path).",
@@ -173,7 +180,8 @@ package struct CheckpointWriter {
     try together { try file.close() }
   }
 
-  /// Compares what has reached the disk with what was meant: the header, and the arrays of another rank than wrote them.
+  /// Compares what has reached the disk with what was meant: the header, and the arrays of another rank than wrote
+  /// them.
   private func readBack(_ arrays: CheckpointArrays, _ hashes: [UInt64], _ header: CheckpointHeader) throws {
     try together {
       try atMoment(.closed, temporary)

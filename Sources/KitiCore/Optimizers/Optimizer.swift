@@ -2,12 +2,15 @@
 ///
 /// One pass reads values, gradients and state, writes values and state, and clears the gradients.
 public protocol Optimizer: AnyObject {
-  /// Named state arrays as long as the store; they go into checkpoints as they are.
+  /// Named state arrays, as long as the part of the store that this optimizer works on; checkpoints hold those of the
+  /// whole store.
   var state: [(name: String, buffer: AlignedBuffer<Float>)] { get }
 
   /// - Parameters:
-  ///   - values, gradients: the whole stores; gradients are zero afterwards.
-  ///   - range: which part to update.
+  ///   - values, gradients: of the number that the first of the state arrays belongs to, so that one index serves all
+  ///     of them; gradients are zero afterwards. A rank of a sharded run, whose state is of several pieces of the
+  ///     store, calls once for each of them.
+  ///   - range: which part to update, in the state arrays.
   ///   - learningRate: of this step.
   ///   - step: 1 for the first update.
   ///   - gradientScale: multiplies every gradient first (clipping).

@@ -35,7 +35,7 @@ public struct CheckpointEvaluation: Sendable {
     let store = ParameterStore(model, seed: 0)
     let average = training.weightAverage.map { WeightAverage(store: store, decay: $0) }
     let optimizerState = average.map {
-      Experiment.optimizer(configuration.optimizer, store: store).state + [$0.state]
+      Experiment.optimizer(configuration.optimizer, store: store, shard: OptimizerShard(whole: store.count)).state + [$0.state]
     }
     let state = try Checkpoint.read(
       from: path, into: store, optimizerState: optimizerState, communicator: communicator)

@@ -72,8 +72,11 @@ public enum Experiment {
     return FieldObjective(outputShape: dataSet.targetShape)
   }
 
-  public static func optimizer(_ configuration: OptimizerConfiguration, store: ParameterStore) -> any Optimizer {
-    let count = store.count
+  /// - Parameter shard: what of the store it updates.
+  public static func optimizer(
+    _ configuration: OptimizerConfiguration, store: ParameterStore, shard: OptimizerShard
+  ) -> any Optimizer {
+    let count = shard.count
     let decay = Float(configuration.weightDecay)
     func adam(_ values: AdamConfiguration, decoupled: Bool) -> Adam {
       Adam(

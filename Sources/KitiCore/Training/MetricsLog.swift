@@ -49,6 +49,21 @@ public struct MetricsLine: Sendable {
 }
 
 extension MetricsLine {
+  /// What a time was spent on, as shares of it, and the share of communication that was hidden behind computing.
+  ///
+  /// - Parameters:
+  ///   - computeSeconds, seconds: computing and all of the time in which the communication was.
+  ///   - steps: in that time; bytes are those of one.
+  public mutating func set(
+    _ communication: CommunicationReport, compute computeSeconds: Double, of seconds: Double, steps: Int = 1
+  ) {
+    func share(_ value: Double) -> Double { (value * 1e4).rounded() / 1e4 }
+    set("computeShare", share(computeSeconds / seconds))
+    set("communicationShare", share(communication.exposedSeconds / seconds))
+    set("hiddenShare", share(communication.hiddenShare))
+    set("bytesSent", communication.bytesSent / steps)
+  }
+
   /// The metrics under their own keys, then what was special about them.
   public mutating func set(_ values: [MetricValue], remarks: [String]) {
     for value in values { set(value.metric.key, value.value) }

@@ -77,11 +77,16 @@ public final class Trainer {
       try Experiment.model(configuration, dataSet: dataSet, capacity: capacity)
     }
     let store = ParameterStore(model, seed: configuration.seed)
+    let averager = try communicator.agreeing {
+      try GradientAverager(store: store, communicator: communicator, configuration: configuration.parallel)
+    }
+    let optimizer = Experiment.optimizer(configuration.optimizer, store: store, shard: averager.shard)
     work = TrainingStep(
-      model: model, objective: Experiment.objective(training, dataSet: dataSet), store: store,
-      optimizer: Experiment.optimizer(configuration.optimizer, store: store),
-      averager: GradientAverager(
-        store: store, communicator: communicator, bucketMiB: configuration.parallel.bucketMiB),
+      model: model, objective: Experiment.objective(training, dataSet: dataSet), store: store, optimizer: optimizer,
+      averager: averager,
+      parameterAverager: ParameterAverager(
+        store: store, states: optimizer.state.map(\.buffer), communicator: communicator,
+        configuration: configuration.parallel),
       reducer: training.syncBatchNorm ? try RankSums(over: communicator) : nil, clipNorm: training.clipNorm,
       weightAverage: training.weightAverage.map { WeightAverage(store: store, decay: $0) },
       keepsStatistics: training.onNonFinite == .skip, recorder: watch.recorder)
@@ -92,7 +97,8 @@ public final class Trainer {
       configuration.optimizer, globalBatch: globalBatch, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs)
     if let resumePoint {
       state = try Checkpoint.read(
-        from: resumePoint.path, into: store, optimizerState: work.optimizerState, communicator: communicator)
+        from: resumePoint.path, into: store, optimizerState: optimizer.state, shard: averager.shard,
+        otherState: work.otherState, residual: averager.residual, communicator: communicator)
       state.worldSize = communicator.size
     } else {
       state = TrainingState(
@@ -104,7 +110,7 @@ public final class Trainer {
       model.collisions, configuration.model.collision, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs,
       lengthFactors: state.collisionLengths)
     clock = RunClock(elapsed: state.elapsedSeconds)
-    let optimizerBytes = work.optimizerState.reduce(0) { $0 + $1.buffer.byteCount }
+    let optimizerBytes = (optimizer.state + work.otherState).reduce(0) { $0 + $1.buffer.byteCount }
     description = RunDescription(
       name: configuration.name, ranks: communicator.size, parameterCount: store.parameterCount, trainingSamples: samples,
       testSamples: dataSet.sampleCount(.test), globalBatch: globalBatch, stepsPerEpoch: plan.stepsPerEpoch,
@@ -130,27 +136,33 @@ public final class Trainer {
     defer { loader.stop() }
     var evaluations = IntervalTimer(configuration.training.evaluateEvery, stepsPerEpoch: plan.stepsPerEpoch)
     var saves = IntervalTimer(configuration.checkpoint.every, stepsPerEpoch: plan.stepsPerEpoch)
+    let localSteps = configuration.parallel.localSteps
+    var due = Due()
     while state.step < limit {
-      let due: (evaluation: Bool, save: Bool, stop: Bool)
-      switch try step(loader, evaluations: &evaluations, saves: &saves) {
-      case .done(let what): due = what
+      let isLast = state.step + 1 == limit
+      let endsLocalSteps = isLast || (state.step + 1) % localSteps == 0
+      switch try step(loader, averages: endsLocalSteps, evaluations: &evaluations, saves: &saves) {
+      case .done(let more): due.formUnion(more)
       case .failed(let reason):
         loader.stop()
         try restore(reason: reason)
         loader = try makeLoader()
+        due = Due()
         continue
       }
-      let isLast = state.step == limit
-      if state.step % configuration.parallel.checkEvery == 0 {
+      if state.step % configuration.parallel.timingEvery == 0 { try recordTimings() }
+      // Until then ranks differ, and what is due waits.
+      guard endsLocalSteps else { continue }
+      if state.step % configuration.parallel.checkEvery < localSteps {
         watch.recorder.enter(.consistency)
         try consistency.check(step: state.step)
       }
-      if state.step % configuration.parallel.timingEvery == 0 { try recordTimings() }
       if due.evaluation || state.step == total { try evaluate() }
       if due.save || isLast || due.stop { try save() }
       if due.stop, !isLast {
         return .stopped(signal: try communicator.allreduce(StopSignals.pending ?? 0, .maximum))
       }
+      due = Due()
     }
     return state.step == total ? .finished : .reachedLimit
   }
@@ -164,34 +176,53 @@ public final class Trainer {
   // MARK: - One step
 
   private enum StepResult {
-    case done((evaluation: Bool, save: Bool, stop: Bool))
+    case done(Due)
     /// The state is as before; the run goes on from its last checkpoint.
     case failed(reason: String)
   }
 
+  /// What is to be done after a step, on all ranks alike.
+  private struct Due {
+    var evaluation = false
+    var save = false
+    var stop = false
+
+    mutating func formUnion(_ other: Due) {
+      self = Due(
+        evaluation: evaluation || other.evaluation, save: save || other.save, stop: stop || other.stop)
+    }
+  }
+
   private func step(
-    _ loader: BatchLoader, evaluations: inout IntervalTimer, saves: inout IntervalTimer
+    _ loader: BatchLoader, averages: Bool, evaluations: inout IntervalTimer, saves: inout IntervalTimer
   ) throws -> StepResult {
     let start = MPI.wallTime
+    var computing = 0.0
     watch.begin(step: state.step + 1)
     work.begin()
     collisions.begin(step: state.step)
     let globalCount = plan.globalCount(step: state.stepInEpoch)
+    let gradientCount =
+      work.parameterAverager == nil ? globalCount : plan.localPositions(step: state.stepInEpoch).count
     var loss = 0.0
     var done = 0
     for micro in 0..<configuration.training.accumulation {
       watch.recorder.enter(.loading)
       let batch = try loader.next()
+      let begin = MPI.wallTime
       let pass = Pass(
         isTraining: true, seed: configuration.seed, step: UInt64(state.step), rank: communicator.rank,
         firstSample: done, sampleIndices: batch.indices)
       loss += work.accumulate(
-        inputs: batch.inputs, targets: batch.targets, count: batch.count, pass: pass, globalCount: globalCount,
+        inputs: batch.inputs, targets: batch.targets, count: batch.count, pass: pass, globalCount: gradientCount,
         isLast: micro == configuration.training.accumulation - 1)
+      computing += MPI.wallTime - begin
       done += batch.count
     }
+    let begin = MPI.wallTime
     let gradientNorm = try work.average()
     watch.recorder.enter(.sharing)
+    computing += MPI.wallTime - begin
     let isFirst = communicator.rank == 0
     let shared = try share(
       loss: loss, stop: StopSignals.pending != nil, evaluation: isFirst && evaluations.isTimeUp,
@@ -200,9 +231,10 @@ public final class Trainer {
     let decision = try nonFinite.decide(
       loss: shared.loss / Double(globalCount), gradientNorm: gradientNorm, step: state.step + 1,
       checkpoint: lastCheckpoint ?? resumePoint?.path)
+    let updateBegin = MPI.wallTime
     switch decision {
     case .proceed:
-      work.update(learningRate: learningRate, step: state.step + 1, gradientNorm: gradientNorm)
+      try work.update(learningRate: learningRate, step: state.step + 1)
     case .skip(let reason):
       work.discard()
       observer?.notice(
@@ -210,9 +242,12 @@ public final class Trainer {
     case .restore(let reason):
       return .failed(reason: reason)
     }
+    if averages { try work.averageParameters(step: state.step + 1) }
+    computing += MPI.wallTime - updateBegin
     watch.recorder.enter(.recording)
     advance(by: globalCount)
     let seconds = MPI.wallTime - start
+    let communication = work.communication
     try record(
       StepReport(
         step: state.step, totalSteps: description.totalSteps, epoch: (state.step - 1) / plan.stepsPerEpoch,
@@ -220,13 +255,14 @@ public final class Trainer {
           + (state.samplesInEpoch == 0 ? description.trainingSamples : state.samplesInEpoch),
         loss: shared.loss / Double(globalCount), learningRate: learningRate, gradientNorm: gradientNorm,
         samplesPerSecond: Double(globalCount) / seconds, collisionRate: shared.collisionRate,
-        communicationShare: communicator.size > 1 ? work.averager.exposedSeconds / seconds : nil,
-        collisions: collisions.reports, isSkipped: decision != .proceed))
+        seconds: seconds, computeSeconds: computing - communication.exposedSeconds,
+        communication: communicator.size > 1 ? communication : nil, collisions: collisions.reports,
+        isSkipped: decision != .proceed))
     watch.stepEnds()
     return .done(
-      (
-        evaluations.isDue(step: state.step) || shared.evaluation, saves.isDue(step: state.step) || shared.save, shared.stop
-      ))
+      Due(
+        evaluation: evaluations.isDue(step: state.step) || shared.evaluation,
+        save: saves.isDue(step: state.step) || shared.save, stop: shared.stop))
   }
 
   private struct Shared {
@@ -265,7 +301,8 @@ public final class Trainer {
     let factor = state.learningRateFactor * NonFiniteGuard.rateFactor
     work.discard()
     state = try Checkpoint.read(
-      from: path, into: work.store, optimizerState: work.optimizerState, communicator: communicator)
+      from: path, into: work.store, optimizerState: work.optimizer.state, shard: work.averager.shard,
+      otherState: work.otherState, residual: work.averager.residual, communicator: communicator)
     try nonFinite.countRestore(to: state.step, failedStep: failedStep, reason: reason, checkpoint: path)
     state.worldSize = communicator.size
     state.learningRateFactor = factor
@@ -323,7 +360,9 @@ public final class Trainer {
     if !report.collisions.isEmpty, (report.step - 1) % Int(CollisionResidual.driftInterval) == 0 {
       line.set("collisions", report.collisions.map(\.line))
     }
-    if let share = report.communicationShare { line.set("communicationShare", (share * 1e4).rounded() / 1e4) }
+    if let communication = report.communication {
+      line.set(communication, compute: report.computeSeconds, of: report.seconds)
+    }
     if report.isSkipped { line.set("update", "skipped") }
     try metrics?.write(line)
     observer?.stepEnds(report)
@@ -363,8 +402,9 @@ public final class Trainer {
     state.collisionLengths = collisions.state
     let path = checkpoints.path(step: state.step)
     try Checkpoint.write(
-      to: path, store: work.store, optimizerState: work.optimizerState, state: state,
-      configuration: configuration.yaml, communicator: communicator)
+      to: path, store: work.store, optimizerState: work.optimizer.state, shard: work.averager.shard,
+      otherState: work.otherState, residual: work.averager.residual, state: state, configuration: configuration.yaml,
+      communicator: communicator)
     try communicator.onFirstRank { try checkpoints.commit(step: state.step) }
     lastCheckpoint = path
     observer?.checkpointIsWritten(path: path, seconds: MPI.wallTime - start)

@@ -24,7 +24,7 @@ public struct RunDescription: Sendable {
   public var workspaceBytes: Int
   /// Parameters, gradients and optimizer state on this rank.
   public var stateBytes: Int
-  /// What each rank hands to the gradient allreduce in a step.
+  /// Bytes that leave this rank in a step.
   public var bytesSentPerStep: Int
   public var layers: [LayerSummary]
 }
@@ -44,8 +44,13 @@ public struct StepReport: Sendable {
   public var samplesPerSecond: Double
   /// Accepted pairs over candidate pairs; nil without collisions.
   public var collisionRate: Double?
-  /// Share of the step in which this rank waited for others; nil with one rank.
-  public var communicationShare: Double?
+  /// Of this rank.
+  public var seconds: Double
+  /// Of this rank: forward and backward passes and updates, without the communication between and in them. What is left
+  /// of the step is waiting for samples, small agreements between ranks, and records.
+  public var computeSeconds: Double
+  /// Of this rank; nil with one rank.
+  public var communication: CommunicationReport?
   /// Of each layer with collisions.
   public var collisions: [CollisionReport] = []
   /// The gradient was not finite, and all ranks left the update out.

@@ -11,18 +11,18 @@ struct FNO1DBench: ParsableCommand {
   @OptionGroup var options: BenchOptions
 
   func run() throws {
-    try StepBench.measure("fno1d", options, batch: 20) { collision, batch, communicator in
-      try StepBench.fno1d(collision: collision, batch: batch, communicator: communicator)
-    }
+    try StepBench.measure("fno1d", options, batch: 20, make: StepBench.fno1d)
   }
 }
 
 extension StepBench {
-  static func fno1d(collision: CollisionOptions, batch: Int, communicator: Communicator) throws -> StepBench {
+  static func fno1d(
+    collision: CollisionOptions, batch: Int, communicator: Communicator, parallel: ParallelConfiguration
+  ) throws -> StepBench {
     let model = try FNO1D(shape: .init(points: 1_024), collision: collision, divide: 4, capacity: batch)
-    return StepBench(
+    return try StepBench(
       model: model, objective: FieldObjective(outputShape: model.outputShape), targets: .likeOutputs,
-      optimizer: { Adam(count: $0.count, weightDecay: 1e-4) }, learningRate: 1e-3, bucketMiB: 0.5,
-      communicator: communicator)
+      optimizer: { Adam(count: $0, weightDecay: 1e-4) }, learningRate: 1e-3, communicator: communicator,
+      parallel: parallel)
   }
 }

@@ -26,14 +26,13 @@ struct ResNet20Bench: ParsableCommand {
 
 extension StepBench {
   fileprivate static func measureResNet(depth: Int, _ options: BenchOptions) throws {
-    try measure("resnet\(depth)", options, batch: 128) { collision, batch, communicator in
+    try measure("resnet\(depth)", options, batch: 128) { collision, batch, communicator, parallel in
       let shape = ResNet.Shape(depth: depth, classes: 10)
       let model = try ResNet(shape: shape, collision: collision, divide: shape.defaultDivide, capacity: batch)
-      return StepBench(
+      return try StepBench(
         model: model, objective: ClassificationObjective(classes: shape.classes), targets: .classes(shape.classes),
-        optimizer: {
-          StochasticGradientDescent(count: $0.count, momentum: 0.9, nesterov: true, weightDecay: 5e-4)
-        }, learningRate: 0.1, bucketMiB: 4, communicator: communicator)
+        optimizer: { StochasticGradientDescent(count: $0, momentum: 0.9, nesterov: true, weightDecay: 5e-4) },
+        learningRate: 0.1, communicator: communicator, parallel: parallel)
     }
   }
 }

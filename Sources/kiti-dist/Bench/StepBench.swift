@@ -18,21 +18,23 @@ final class StepBench {
   private let inputs: AlignedBuffer<Float>
   private let targets: AlignedBuffer<Float>
   private let indices: AlignedBuffer<Int>
-  private var done = 0
-  private var seconds = 0.0
-  private var waited = 0.0
+  private(set) var done = 0
+  private(set) var seconds = 0.0
+  /// Of all runs so far, on this rank.
+  private(set) var communication = CommunicationReport(exposedSeconds: 0, hiddenSeconds: 0, bytesSent: 0)
 
+  /// - Parameter optimizer: of so many parameters, which are this rank's shard.
   init(
-    model: any Model, objective: any Objective, targets kind: Targets, optimizer: (ParameterStore) -> any Optimizer,
-    learningRate: Double, bucketMiB: Double, communicator: Communicator
-  ) {
+    model: any Model, objective: any Objective, targets kind: Targets, optimizer: (Int) -> any Optimizer,
+    learningRate: Double, communicator: Communicator, parallel: ParallelConfiguration
+  ) throws {
     self.communicator = communicator
     self.learningRate = learningRate
     batch = model.capacity
     let store = ParameterStore(model, seed: 1)
+    let averager = try GradientAverager(store: store, communicator: communicator, configuration: parallel)
     work = TrainingStep(
-      model: model, objective: objective, store: store, optimizer: optimizer(store),
-      averager: GradientAverager(store: store, communicator: communicator, bucketMiB: bucketMiB))
+      model: model, objective: objective, store: store, optimizer: optimizer(averager.shard.count), averager: averager)
     inputs = AlignedBuffer(count: batch * model.inputShape.reduce(1, *))
     indices = AlignedBuffer(count: batch)
     for index in 0..<batch { indices.pointer[index] = index }
@@ -55,13 +57,13 @@ final class StepBench {
     return candidates == 0 ? 0 : Double(collisions.reduce(0) { $0 + $1.acceptedPairs }) / Double(candidates)
   }
 
-  var communicationShare: Double { seconds > 0 ? waited / seconds : 0 }
+  var computeSeconds: Double { seconds - communication.exposedSeconds }
 
   /// Seconds for some steps, from the first rank's start to the last rank's end.
   @discardableResult
   func run(steps: Int) throws -> Double {
     try communicator.barrier()
-    work.averager.resetTimes()
+    work.resetTimes()
     let start = MPI.wallTime
     for _ in 0..<steps {
       let pass = Pass(
@@ -69,13 +71,13 @@ final class StepBench {
       _ = work.accumulate(
         inputs: inputs.pointer, targets: targets.pointer, count: batch, pass: pass,
         globalCount: batch * communicator.size, isLast: true)
-      let norm = try work.average()
+      _ = try work.average()
       done += 1
-      work.update(learningRate: learningRate, step: done, gradientNorm: norm)
+      try work.update(learningRate: learningRate, step: done)
     }
     let elapsed = try communicator.allreduce(MPI.wallTime - start, .maximum)
     seconds += elapsed
-    waited += work.averager.exposedSeconds
+    communication.add(work.communication)
     return elapsed
   }
 }
@@ -91,12 +93,14 @@ extension StepBench {
   /// - Parameter batch: unless the options say another.
   static func measure(
     _ name: String, _ options: BenchOptions, batch: Int,
-    make: (_ collision: CollisionOptions, _ batch: Int, _ communicator: Communicator) throws -> StepBench
+    make: (CollisionOptions, _ batch: Int, Communicator, ParallelConfiguration) throws -> StepBench
   ) throws {
     let world = try Launch.world()
+    let parallel = try world.agreeing { try options.parallel() }
     let batch = options.batch ?? batch
-    let subject = try make(CollisionOptions(scheme: options.scheme), batch, world)
-    let plain = options.scheme == .none ? nil : try make(CollisionOptions(scheme: .none), batch, world)
+    let subject = try make(CollisionOptions(scheme: options.scheme), batch, world, parallel)
+    let plain =
+      options.scheme == .none ? nil : try make(CollisionOptions(scheme: .none), batch, world, parallel)
     for bench in [subject, plain].compactMap({ $0 }) { try bench.run(steps: min(options.steps, 4)) }
     // Turns of a few steps: the machine's speed drifts less within a pair than over the whole measurement.
     let turn = min(options.steps, 5)
@@ -121,7 +125,7 @@ extension StepBench {
       line.set("collisionShare", median(zip(seconds, plainSeconds).map { $0 / $1 - 1 }))
       line.set("collisionRate", subject.collisionRate)
     }
-    line.set("communicationShare", subject.communicationShare)
+    line.set(subject.communication, compute: subject.computeSeconds, of: subject.seconds, steps: subject.done)
     line.set("ranks", world.size)
     line.set("threads", options.threads)
     line.set("instructionSet", InstructionSet.name)

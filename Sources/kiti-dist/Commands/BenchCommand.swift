@@ -4,7 +4,9 @@ import KitiCore
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure training steps and their parts on random data.",
-    subcommands: [ResNet18Bench.self, ResNet20Bench.self, FNO1DBench.self, CollisionBench.self, LoaderBench.self])
+    subcommands: [
+      ResNet18Bench.self, ResNet20Bench.self, FNO1DBench.self, CollisionBench.self, LoaderBench.self, AllreduceBench.self,
+    ])
 }
 
 /// What every benchmark of a model takes.
@@ -21,8 +23,23 @@ struct BenchOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Threads of a rank; this version has one, start more ranks instead.", valueName: "t"))
   var threads = 1
 
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp("Change how ranks work together, such as parallel.progress=thread.", valueName: "key=value"))
+  var overrides: [String] = []
+
   @Flag(help: "One JSON line instead of text.")
   var json = false
+
+  func parallel() throws -> ParallelConfiguration {
+    let parallel = try ParallelConfiguration(overrides: overrides)
+    guard parallel.localSteps == 1 else {
+      throw KitiError(
+        .usage, "parallel.localSteps is \(parallel.localSteps), and a benchmark's ranks average in every step.",
+        remedy: "Leave it out.")
+    }
+    return parallel
+  }
 
   func validate() throws {
     if batch ?? 1 < 1 || steps < 1 { throw ValidationError("--batch and --steps: give at least 1.") }

@@ -22,7 +22,7 @@ enum RunSummary {
       samples                 \(run.trainingSamples) training, \(run.testSamples) test
       global batch            \(run.globalBatch) on \(run.ranks) rank\(run.ranks == 1 ? "" : "s"), \(run.stepsPerEpoch) steps per epoch, \(run.totalSteps) in all
       memory per rank         \(Report.bytes(run.stateBytes)) parameters, gradients and optimizer; \(Report.bytes(run.workspaceBytes)) activations and workspaces
-      allreduce per step      \(Report.bytes(run.bytesSentPerStep)) on each rank
+      bytes sent per step     \(Report.bytes(run.bytesSentPerStep)) from each rank
       """)
   }
 }

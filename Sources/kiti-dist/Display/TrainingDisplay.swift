@@ -71,7 +71,9 @@ final class TrainingDisplay: TrainingObserver {
       "learning rate \(Report.number(report.learningRate))", "\(Int(report.samplesPerSecond)) samples/s",
     ]
     if let rate = report.collisionRate { parts.append(String(format: "collisions %.1f %%", rate * 100)) }
-    if let share = report.communicationShare { parts.append(String(format: "waiting %.1f %%", share * 100)) }
+    if let communication = report.communication {
+      parts.append(String(format: "waiting %.1f %%", communication.exposedSeconds / report.seconds * 100))
+    }
     return parts.joined(separator: "  ")
   }
 }

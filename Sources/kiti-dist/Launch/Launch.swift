@@ -13,7 +13,9 @@ enum Launch {
 
   /// The world of ranks; starts MPI at the first call.
   static func world() throws -> Communicator {
-    if !MPI.isRunning { try MPI.start() }
+    // A communication thread may come to call MPI in turn with this one. The level costs nothing before the highest, at
+    // which the library takes locks; and what the configuration wants is not known before ranks can agree on it.
+    if !MPI.isRunning { try MPI.start(threadLevel: .serialized) }
     return .world
   }
 

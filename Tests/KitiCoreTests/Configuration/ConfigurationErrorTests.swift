@@ -246,10 +246,34 @@ final class ConfigurationErrorTests: XCTestCase {
         + "Remove the key or change the kind. Valid keys here: kind, path.")
   }
 
+  func testLocalStepsExcludeWhatConcernsGradients() {
+    for (key, value) in [("shardOptimizer", "true"), ("compression", "bf16"), ("progress", "thread")] {
+      XCTAssertEqual(
+        message(spread, overrides: ["parallel.localSteps=4", "parallel.\(key)=\(value)"]),
+        "--set parallel.\(key)=\(value): 'parallel.\(key)' is \(value), but 'parallel.localSteps' is 4. "
+          + "With local steps ranks send no gradients: leave \(key) out, or set localSteps to 1.")
+    }
+  }
+
+  func testPartsThatDoNotFitTheWayOfAveragingAreRefused() {
+    XCTAssertEqual(
+      message(
+        spread,
+        overrides: ["optimizer={kind: lars, learningRate: 0.1, schedule: {kind: constant}}", "parallel.shardOptimizer=true"]),
+      "--set parallel.shardOptimizer=true: 'parallel.shardOptimizer' is true, but 'optimizer.kind' is lars. "
+        + "LARS needs norms of whole parameters, and a shard has parts of them: shard another optimizer.")
+    XCTAssertEqual(
+      message(spread, overrides: ["training.syncBatchNorm=true", "parallel.progress=thread"]),
+      "--set parallel.progress=thread: 'parallel.progress' is thread, but 'training.syncBatchNorm' is true. "
+        + "Batch norm over all ranks communicates in the middle of a pass, from the computing thread: use poll.")
+  }
+
   func testValuesWithoutCodeBehindThemAreRefused() {
     for (override, valid) in [
-      ("parallel.compression=fp16", "none"), ("parallel.shardOptimizer=true", "false"),
-      ("parallel.reduction=ordered", "fast"), ("data.kind=darcy", "burgers, cifar10, cifar100, fashion-mnist, mnist, images"), ("model.kind=transformer", "fno1d, resnet"),
+      ("parallel.compression=fp16", "none, bf16"), ("parallel.shardOptimizer=1", "true, false"),
+      ("parallel.reduction=tree", "fast, ordered"), ("parallel.progress=never", "poll, thread"),
+      ("data.kind=darcy", "burgers, cifar10, cifar100, fashion-mnist, mnist, images"),
+      ("model.kind=transformer", "fno1d, resnet"),
     ] {
       let parts = override.split(separator: "=")
       XCTAssertEqual(

@@ -98,6 +98,14 @@ extension Configuration {
     let learningRate = positive()
     let adam = AdamConfiguration(beta1: unit(), beta2: unit(), epsilon: positive())
     let accumulation = Int.random(in: 1...100, using: &random)
+    let parallel =
+      Bool.random(using: &random)
+      ? ParallelConfiguration(
+        bucketMiB: positive(), reduction: .allCases.randomElement(using: &random)!, localSteps: count(), checkEvery: count())
+      : ParallelConfiguration(
+        bucketMiB: positive(), progress: .allCases.randomElement(using: &random)!,
+        compression: .allCases.randomElement(using: &random)!, shardOptimizer: .random(using: &random),
+        reduction: .allCases.randomElement(using: &random)!, checkEvery: count())
     func coefficient() -> CoefficientConfiguration {
       [
         .constant(unit()), .changing(.linear, from: unit(), to: unit(), over: nil),
@@ -126,7 +134,7 @@ extension Configuration {
       depth: depth, width: Bool.random(using: &random) ? count() : nil,
       shortcut: .allCases.randomElement(using: &random)!, dropout: unit(), startsAsShortcuts: .random(using: &random),
       collision: collision(divide))
-    return Configuration(
+    var configuration = Configuration(
       name: name, seed: random.next(), data: .random(path: name + "/x.h5", using: &random),
       model: Bool.random(using: &random) ? .fno1d(fno) : .resnet(resnet),
       optimizer: .init(
@@ -147,10 +155,11 @@ extension Configuration {
         evaluateEvery: interval(), syncBatchNorm: .random(using: &random), labelSmoothing: unit(),
         weightAverage: Bool.random(using: &random) ? 0.5 + unit() / 4 : nil, testFlip: .random(using: &random),
         onNonFinite: TrainingConfiguration.OnNonFinite.allCases.randomElement(using: &random)!),
-      parallel: .init(
-        bucketMiB: positive(), checkEvery: count(), watchdogSeconds: Bool.random(using: &random) ? 0 : positive(),
-        timingEvery: count()),
+      parallel: parallel,
       checkpoint: .init(every: interval(), keep: count()))
+    if case .lars = configuration.optimizer.rule { configuration.parallel.shardOptimizer = false }
+    if configuration.training.syncBatchNorm { configuration.parallel.progress = .poll }
+    return configuration
   }
 }
 

@@ -17,7 +17,8 @@ final class ConfigurationTests: XCTestCase {
         epochs: 2, batch: .perRank(10), accumulation: 1, clipNorm: nil, evaluateEvery: .epochs(1),
         syncBatchNorm: false),
       parallel: .init(
-        bucketMiB: 0.5, compression: .none, shardOptimizer: false, reduction: .fast, checkEvery: 100),
+        bucketMiB: 0.5, progress: .poll, compression: .none, shardOptimizer: false, reduction: .fast, localSteps: 1,
+        checkEvery: 100),
       checkpoint: .init(every: .epochs(10), keep: 3))
     XCTAssertEqual(try Configuration(yaml: smallest, name: "run.yaml"), expected)
   }
@@ -50,7 +51,7 @@ final class ConfigurationTests: XCTestCase {
       optimizer: {kind: sgd, learningRate: 0.1, momentum: .9, nesterov: true,
                   schedule: {kind: cosine, minimum: 1e-5, warmup: 500 steps}}
       training: {epochs: 0x10, globalBatch: 64, accumulation: 2, clipNorm: 1, evaluateEvery: 2 hours}
-      parallel: {bucketMiB: 2}
+      parallel: {bucketMiB: 2, progress: thread, compression: bf16, shardOptimizer: true, reduction: ordered}
       checkpoint: {every: 90 seconds, keep: 1}
       """
     let configuration = try Configuration(yaml: yaml, name: "run.yaml")
@@ -68,7 +69,9 @@ final class ConfigurationTests: XCTestCase {
     XCTAssertEqual(
       configuration.training,
       .init(epochs: 16, batch: .global(64), accumulation: 2, clipNorm: 1, evaluateEvery: .minutes(120)))
-    XCTAssertEqual(configuration.parallel.bucketMiB, 2)
+    XCTAssertEqual(
+      configuration.parallel,
+      .init(bucketMiB: 2, progress: .thread, compression: .bf16, shardOptimizer: true, reduction: .ordered))
     XCTAssertEqual(configuration.checkpoint, .init(every: .minutes(1.5), keep: 1))
   }
 

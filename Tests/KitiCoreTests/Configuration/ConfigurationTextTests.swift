@@ -57,9 +57,11 @@ final class ConfigurationTextTests: XCTestCase {
         onNonFinite: stop
       parallel:
         bucketMiB: 0.5
+        progress: poll
         compression: none
         shardOptimizer: false
         reduction: fast
+        localSteps: 1
         checkEvery: 100
         watchdogSeconds: 300.0
         timingEvery: 100
