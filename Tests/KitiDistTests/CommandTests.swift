@@ -5,7 +5,8 @@ import XCTest
 final class CommandTests: ProgramTestCase {
   private let commands = [
     [], ["train"], ["evaluate"], ["inspect"], ["data"], ["data", "make"], ["data", "make", "burgers"],
-    ["data", "inspect"], ["bench"], ["bench", "fno1d"],
+    ["data", "import"], ["data", "import", "cifar10"], ["data", "import", "images"], ["data", "inspect"], ["bench"],
+    ["bench", "fno1d"], ["bench", "loader"],
   ]
 
   func testHelpOfEveryCommandIsPrinted() throws {

@@ -3,9 +3,9 @@ import KitiMPI
 /// Sums gradients over all ranks while the backward pass goes on.
 ///
 /// The gradient store is cut into buckets, ranges in the order in which the pass finishes them. A bucket leaves as a
-/// non-blocking allreduce as soon as the pass is beyond it; all ranks announce the same prefixes, so the order is the same
-/// everywhere. Each rank's gradients are already divided by the samples of the global step, so that the sum is the mean over
-/// them, whatever each rank's share.
+/// non-blocking allreduce as soon as the pass is beyond it; all ranks announce the same prefixes, so the order is the
+/// same everywhere. Each rank's gradients are already divided by the samples of the global step, so that the sum is
+/// the mean over them, whatever each rank's share.
 public final class GradientAverager: GradientObserver {
   /// Bytes that one step hands to the allreduce on each rank.
   public let bytesPerStep: Int
@@ -17,6 +17,8 @@ public final class GradientAverager: GradientObserver {
   private let bucketCount: Int
   private let bucketFloats: Int
   private let requests: RequestSet
+  /// Hears of each bucket.
+  public weak var observer: (any CommunicationObserver)?
   private var nextBucket = 0
   private var failure: MPIError?
 
@@ -41,10 +43,13 @@ public final class GradientAverager: GradientObserver {
         let range = UnsafeMutableBufferPointer(
           start: store.gradients.pointer + first, count: min(bucketFloats, store.count - first))
         try requests.startAllreduce(inPlace: range, .sum, on: communicator)
+        observer?.communicationBegins(bytes: 4 * range.count)
         nextBucket += 1
       }
       // The library moves messages only inside its calls.
-      if requests.pending > 0 { _ = try requests.poll() }
+      let pending = requests.pending
+      if pending > 0 { _ = try requests.poll() }
+      if requests.pending < pending { observer?.communicationEnds(count: pending - requests.pending) }
     } catch {
       failure = error
     }
@@ -57,7 +62,9 @@ public final class GradientAverager: GradientObserver {
     let start = MPI.wallTime
     gradientsFinished(store.count)
     if let failure { throw failure }
+    let pending = requests.pending
     try requests.waitAll()
+    observer?.communicationEnds(count: pending)
     exposedSeconds += MPI.wallTime - start
   }
 }

@@ -35,15 +35,18 @@ public final class Trainer {
   private var state: TrainingState
   private var metrics: MetricsLog?
   private var clock: RunClock
+  private let watch: RunWatch
+  private var nonFinite: NonFiniteGuard
 
   /// Opens the data, builds model and optimizer, and takes over a checkpoint if there is one to resume. Writes nothing.
   ///
   /// - Parameters:
   ///   - folder: of the run.
   ///   - resume: look for a checkpoint there.
+  ///   - timeline: write each rank's timeline into the folder.
   ///   - observer: used on rank 0.
   public init(
-    configuration: Configuration, folder: RunFolder, resume: Bool, communicator: Communicator,
+    configuration: Configuration, folder: RunFolder, resume: Bool, timeline: Bool = false, communicator: Communicator,
     observer: (any TrainingObserver)?
   ) throws {
     try Trainer.requireSameConfiguration(configuration, communicator)
@@ -51,6 +54,8 @@ public final class Trainer {
     self.communicator = communicator
     self.folder = folder
     self.observer = communicator.rank == 0 ? observer : nil
+    watch = try RunWatch(configuration.parallel, folder: folder, timeline: timeline, communicator: communicator)
+    nonFinite = NonFiniteGuard(configuration.training.onNonFinite)
     checkpoints = CheckpointFolder(runFolder: folder.path, keep: configuration.checkpoint.keep)
     dataSet = try communicator.agreeing { try Experiment.dataSet(configuration.data) }
     resumePoint = resume ? try ResumePoint.find(in: checkpoints, for: configuration, communicator: communicator) : nil
@@ -79,7 +84,8 @@ public final class Trainer {
       averager: GradientAverager(
         store: store, communicator: communicator, bucketMiB: configuration.parallel.bucketMiB),
       reducer: training.syncBatchNorm ? try RankSums(over: communicator) : nil, clipNorm: training.clipNorm,
-      weightAverage: training.weightAverage.map { WeightAverage(store: store, decay: $0) })
+      weightAverage: training.weightAverage.map { WeightAverage(store: store, decay: $0) },
+      keepsStatistics: training.onNonFinite == .skip, recorder: watch.recorder)
     evaluation = Evaluation(
       model: model, objective: work.objective, dataSet: dataSet, flipsImages: training.testFlip)
     consistency = ParameterConsistency(store: store, communicator: communicator)
@@ -111,22 +117,35 @@ public final class Trainer {
   ///
   /// - Parameter maxSteps: stop once this many steps of the run are done.
   public func run(maxSteps: Int? = nil) throws -> Outcome {
+    defer { watch.end() }
     try prepareFolder()
     observer?.runBegins(description)
     for notice in resumePoint?.notices ?? [] { observer?.notice(notice) }
     let total = description.totalSteps
     let limit = min(total, maxSteps ?? total)
     guard state.step < limit else { return state.step >= total ? .finished : .reachedLimit }
-    let loader = try BatchLoader(
-      dataSet: dataSet, split: .train, plan: plan, capacity: work.model.capacity, startEpoch: state.epoch,
-      startStep: state.stepInEpoch, endEpoch: configuration.training.epochs)
+    // To fall back to, whenever it may be needed.
+    if configuration.training.onNonFinite == .restore, resumePoint == nil { try save() }
+    var loader = try makeLoader()
     defer { loader.stop() }
     var evaluations = IntervalTimer(configuration.training.evaluateEvery, stepsPerEpoch: plan.stepsPerEpoch)
     var saves = IntervalTimer(configuration.checkpoint.every, stepsPerEpoch: plan.stepsPerEpoch)
     while state.step < limit {
-      let due = try step(loader, evaluations: &evaluations, saves: &saves)
+      let due: (evaluation: Bool, save: Bool, stop: Bool)
+      switch try step(loader, evaluations: &evaluations, saves: &saves) {
+      case .done(let what): due = what
+      case .failed(let reason):
+        loader.stop()
+        try restore(reason: reason)
+        loader = try makeLoader()
+        continue
+      }
       let isLast = state.step == limit
-      if state.step % configuration.parallel.checkEvery == 0 { try consistency.check(step: state.step) }
+      if state.step % configuration.parallel.checkEvery == 0 {
+        watch.recorder.enter(.consistency)
+        try consistency.check(step: state.step)
+      }
+      if state.step % configuration.parallel.timingEvery == 0 { try recordTimings() }
       if due.evaluation || state.step == total { try evaluate() }
       if due.save || isLast || due.stop { try save() }
       if due.stop, !isLast {
@@ -136,18 +155,32 @@ public final class Trainer {
     return state.step == total ? .finished : .reachedLimit
   }
 
+  private func makeLoader() throws -> BatchLoader {
+    try BatchLoader(
+      dataSet: dataSet, split: .train, plan: plan, capacity: work.model.capacity, startEpoch: state.epoch,
+      startStep: state.stepInEpoch, endEpoch: configuration.training.epochs)
+  }
+
   // MARK: - One step
+
+  private enum StepResult {
+    case done((evaluation: Bool, save: Bool, stop: Bool))
+    /// The state is as before; the run goes on from its last checkpoint.
+    case failed(reason: String)
+  }
 
   private func step(
     _ loader: BatchLoader, evaluations: inout IntervalTimer, saves: inout IntervalTimer
-  ) throws -> (evaluation: Bool, save: Bool, stop: Bool) {
+  ) throws -> StepResult {
     let start = MPI.wallTime
-    work.averager.resetTimes()
+    watch.begin(step: state.step + 1)
+    work.begin()
     collisions.begin(step: state.step)
     let globalCount = plan.globalCount(step: state.stepInEpoch)
     var loss = 0.0
     var done = 0
     for micro in 0..<configuration.training.accumulation {
+      watch.recorder.enter(.loading)
       let batch = try loader.next()
       let pass = Pass(
         isTraining: true, seed: configuration.seed, step: UInt64(state.step), rank: communicator.rank,
@@ -158,13 +191,26 @@ public final class Trainer {
       done += batch.count
     }
     let gradientNorm = try work.average()
+    watch.recorder.enter(.sharing)
     let isFirst = communicator.rank == 0
     let shared = try share(
       loss: loss, stop: StopSignals.pending != nil, evaluation: isFirst && evaluations.isTimeUp,
       save: isFirst && saves.isTimeUp)
-    let learningRate = schedule.rate(step: state.step)
-    try requireFinite(loss: shared.loss / Double(globalCount), gradientNorm: gradientNorm)
-    work.update(learningRate: learningRate, step: state.step + 1, gradientNorm: gradientNorm)
+    let learningRate = schedule.rate(step: state.step) * state.learningRateFactor
+    let decision = try nonFinite.decide(
+      loss: shared.loss / Double(globalCount), gradientNorm: gradientNorm, step: state.step + 1,
+      checkpoint: lastCheckpoint ?? resumePoint?.path)
+    switch decision {
+    case .proceed:
+      work.update(learningRate: learningRate, step: state.step + 1, gradientNorm: gradientNorm)
+    case .skip(let reason):
+      work.discard()
+      observer?.notice(
+        "step \(state.step + 1): \(reason); all ranks leave its update out (\(nonFinite.skipped) since this start)")
+    case .restore(let reason):
+      return .failed(reason: reason)
+    }
+    watch.recorder.enter(.recording)
     advance(by: globalCount)
     let seconds = MPI.wallTime - start
     try record(
@@ -175,10 +221,12 @@ public final class Trainer {
         loss: shared.loss / Double(globalCount), learningRate: learningRate, gradientNorm: gradientNorm,
         samplesPerSecond: Double(globalCount) / seconds, collisionRate: shared.collisionRate,
         communicationShare: communicator.size > 1 ? work.averager.exposedSeconds / seconds : nil,
-        collisions: collisions.reports))
-    return (
-      evaluations.isDue(step: state.step) || shared.evaluation, saves.isDue(step: state.step) || shared.save, shared.stop
-    )
+        collisions: collisions.reports, isSkipped: decision != .proceed))
+    watch.stepEnds()
+    return .done(
+      (
+        evaluations.isDue(step: state.step) || shared.evaluation, saves.isDue(step: state.step) || shared.save, shared.stop
+      ))
   }
 
   private struct Shared {
@@ -208,17 +256,32 @@ public final class Trainer {
     }
   }
 
-  /// Both numbers are the same on every rank.
-  private func requireFinite(loss: Double, gradientNorm: Double) throws {
-    guard !(loss.isFinite && gradientNorm.isFinite) else { return }
-    let saved = lastCheckpoint ?? resumePoint?.path
-    throw AgreedFailure(
-      error: KitiError(
-        .failed,
-        "Step \(state.step + 1): the \(loss.isFinite ? "gradient's norm" : "loss") is \((loss.isFinite ? gradientNorm : loss).isNaN ? "not a number" : "infinite"); the parameters are left as they were.",
-        remedy: "Lower optimizer.learningRate or set training.clipNorm"
-          + (saved.map { "; the last checkpoint is \($0)." } ?? ". No checkpoint had been written yet.")),
-      rank: 0)
+  /// Goes back to the last checkpoint, with half the learning rate, and writes that one anew: the lower rate is part
+  /// of the state from then on. Metrics of the steps after it are dropped, since the steps will be done again.
+  private func restore(reason: String) throws {
+    guard let path = lastCheckpoint ?? resumePoint?.path else { return }
+    watch.recorder.enter(.checkpoint)
+    let failedStep = state.step + 1
+    let factor = state.learningRateFactor * NonFiniteGuard.rateFactor
+    work.discard()
+    state = try Checkpoint.read(
+      from: path, into: work.store, optimizerState: work.optimizerState, communicator: communicator)
+    try nonFinite.countRestore(to: state.step, failedStep: failedStep, reason: reason, checkpoint: path)
+    state.worldSize = communicator.size
+    state.learningRateFactor = factor
+    collisions.restore(state.collisionLengths)
+    var line = MetricsLine(kind: "restore")
+    line.set("step", state.step)
+    line.set("failedStep", failedStep)
+    line.set("reason", reason)
+    line.set("learningRateFactor", factor)
+    try communicator.onFirstRank {
+      metrics = try MetricsLog(path: folder.metricsPath, keepingSteps: state.step)
+      try metrics?.write(line)
+    }
+    observer?.notice(
+      "step \(failedStep): \(reason); all ranks go back to \(path), with the learning rate times \(factor)")
+    try save()
   }
 
   // MARK: - Records, evaluation, checkpoints
@@ -229,12 +292,12 @@ public final class Trainer {
       try folder.write(configuration)
       metrics = try MetricsLog(path: folder.metricsPath, keepingSteps: resumePoint?.state.step)
     }
-    let hosts = try communicator.allgather(MPI.processorName)
+    try watch.openTimeline()
     var line = MetricsLine(kind: "run")
     line.set("name", configuration.name)
     line.set("step", state.step)
     line.set("ranks", communicator.size)
-    line.set("hosts", Array(Set(hosts)).sorted())
+    line.set("hosts", Array(Set(watch.hosts)).sorted())
     line.set("seed", "\(configuration.seed)")
     line.set("parameters", description.parameterCount)
     line.set("globalBatch", description.globalBatch)
@@ -256,13 +319,18 @@ public final class Trainer {
     line.set("gradientNorm", report.gradientNorm)
     line.set("samplesPerSecond", (report.samplesPerSecond * 10).rounded() / 10)
     if let rate = report.collisionRate { line.set("collisionRate", rate) }
-    if !report.collisions.isEmpty { line.set("collisions", report.collisions.map(\.line)) }
+    // A line for each layer is long, and the drifts are measured on these steps only.
+    if !report.collisions.isEmpty, (report.step - 1) % Int(CollisionResidual.driftInterval) == 0 {
+      line.set("collisions", report.collisions.map(\.line))
+    }
     if let share = report.communicationShare { line.set("communicationShare", (share * 1e4).rounded() / 1e4) }
+    if report.isSkipped { line.set("update", "skipped") }
     try metrics?.write(line)
     observer?.stepEnds(report)
   }
 
   private func evaluate() throws {
+    watch.recorder.enter(.evaluation)
     let start = MPI.wallTime
     try agreeOnStatistics()
     work.weightAverage?.swap()
@@ -287,6 +355,7 @@ public final class Trainer {
   }
 
   private func save() throws {
+    watch.recorder.enter(.checkpoint)
     let start = MPI.wallTime
     try consistency.check(step: state.step)
     try agreeOnStatistics()
@@ -299,6 +368,12 @@ public final class Trainer {
     try communicator.onFirstRank { try checkpoints.commit(step: state.step) }
     lastCheckpoint = path
     observer?.checkpointIsWritten(path: path, seconds: MPI.wallTime - start)
+  }
+
+  private func recordTimings() throws {
+    guard let timings = try watch.timings(step: state.step) else { return }
+    try metrics?.write(timings.line)
+    if let notice = watch.notice(of: timings) { observer?.notice(notice) }
   }
 
   /// Each rank has gathered running statistics from its own samples; an evaluation or a checkpoint is of one model.

@@ -48,6 +48,8 @@ public struct StepReport: Sendable {
   public var communicationShare: Double?
   /// Of each layer with collisions.
   public var collisions: [CollisionReport] = []
+  /// The gradient was not finite, and all ranks left the update out.
+  public var isSkipped = false
 }
 
 /// Metrics over the whole test split.

@@ -8,15 +8,21 @@ public final class TrainingStep {
   /// Of batch norm that is synchronised over the ranks.
   public let reducer: RankSums?
   public let weightAverage: WeightAverage?
+  public let recorder: PhaseRecorder
   private let clipNorm: Float?
   private let outputGradient: AlignedBuffer<Float>
+  /// Running statistics from before the step, to go back to.
+  private let statisticsBefore: AlignedBuffer<Float>?
 
   /// - Parameters:
   ///   - reducer: for batch norm over all ranks.
   ///   - clipNorm: gradients longer than this are scaled down to it (Pascanu et al. 2013, algorithm 1).
+  ///   - keepsStatistics: whether `discard` can take back what batch norm has seen.
+  ///   - recorder: learns of each phase of the step, and of each bucket of gradients.
   public init(
     model: any Model, objective: any Objective, store: ParameterStore, optimizer: any Optimizer,
-    averager: GradientAverager, reducer: RankSums? = nil, clipNorm: Double? = nil, weightAverage: WeightAverage? = nil
+    averager: GradientAverager, reducer: RankSums? = nil, clipNorm: Double? = nil, weightAverage: WeightAverage? = nil,
+    keepsStatistics: Bool = false, recorder: PhaseRecorder = PhaseRecorder()
   ) {
     self.model = model
     self.objective = objective
@@ -25,6 +31,9 @@ public final class TrainingStep {
     self.store = store
     self.optimizer = optimizer
     self.averager = averager
+    self.recorder = recorder
+    averager.observer = recorder
+    statisticsBefore = keepsStatistics ? AlignedBuffer(count: store.statisticsBuffer.count) : nil
     self.clipNorm = clipNorm.map { Float($0) }
     outputGradient = AlignedBuffer(count: model.capacity * model.outputShape.reduce(1, *))
   }
@@ -32,6 +41,12 @@ public final class TrainingStep {
   /// The arrays beside the model that a run needs to go on.
   public var optimizerState: [(name: String, buffer: AlignedBuffer<Float>)] {
     optimizer.state + (weightAverage.map { [$0.state] } ?? [])
+  }
+
+  /// Begins a step.
+  public func begin() {
+    averager.resetTimes()
+    if let statisticsBefore { _ = statisticsBefore.buffer.update(fromContentsOf: store.statisticsBuffer) }
   }
 
   /// Adds the gradients of one batch of this rank.
@@ -48,10 +63,12 @@ public final class TrainingStep {
     guard count > 0 || reducer != nil else { return 0 }
     var pass = pass
     pass.reducer = reducer
+    recorder.enter(.forward)
     let prediction = model.forward(inputs, batch: count, pass: pass)
     let loss = objective.loss(
       prediction: prediction, target: targets, batch: count, scale: 1 / Float(globalCount),
       gradient: outputGradient.pointer)
+    recorder.enter(.backward)
     model.backward(
       outputGradient: outputGradient.pointer, batch: count, pass: pass, observer: isLast ? averager : nil)
     return loss
@@ -59,9 +76,16 @@ public final class TrainingStep {
 
   /// Waits for the gradients of all ranks and returns their norm, the same on every rank. Collective.
   public func average() throws -> Double {
+    recorder.enter(.averaging)
     try reducer?.requireSuccess()
     try averager.finish()
     return sumOfSquares(store.gradients.pointer, count: store.count).squareRoot()
+  }
+
+  /// Makes the step undone before its update: clears the gradients and takes back what batch norm has seen.
+  public func discard() {
+    store.gradients.buffer.update(repeating: 0)
+    if let statisticsBefore { _ = store.statisticsBuffer.update(fromContentsOf: statisticsBefore.buffer) }
   }
 
   /// Updates the parameters and clears the gradients.
@@ -70,6 +94,7 @@ public final class TrainingStep {
   ///   - step: 1 for the first update of the run.
   ///   - gradientNorm: as `average` returned it.
   public func update(learningRate: Double, step: Int, gradientNorm: Double) {
+    recorder.enter(.update)
     var scale: Float = 1
     if let clipNorm, gradientNorm > Double(clipNorm) { scale = Float(Double(clipNorm) / gradientNorm) }
     optimizer.update(

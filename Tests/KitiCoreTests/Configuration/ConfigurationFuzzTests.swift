@@ -130,7 +130,7 @@ extension Configuration {
       widths: (0..<3).map { _ in count() }, outputScale: positive(), startsAsIdentity: .random(using: &random),
       collision: collision((0..<3).map { _ in Bool.random(using: &random) ? 0 : count() }))
     return Configuration(
-      name: name, seed: random.next(), data: .init(kind: .burgers, path: name + "/x.h5"),
+      name: name, seed: random.next(), data: .random(path: name + "/x.h5", using: &random),
       model: [.fno1d(fno), .resnet(resnet), .whitenedResNet(whitened)].randomElement(using: &random)!,
       optimizer: .init(
         rule: [
@@ -149,8 +149,23 @@ extension Configuration {
           ? .perRank(count()) : .global(accumulation * Int.random(in: 1...9, using: &random)),
         accumulation: accumulation, clipNorm: Bool.random(using: &random) ? positive() : nil,
         evaluateEvery: interval(), syncBatchNorm: .random(using: &random), labelSmoothing: unit(),
-        weightAverage: Bool.random(using: &random) ? 0.5 + unit() / 4 : nil, testFlip: .random(using: &random)),
-      parallel: .init(bucketMiB: positive(), checkEvery: count()),
+        weightAverage: Bool.random(using: &random) ? 0.5 + unit() / 4 : nil, testFlip: .random(using: &random),
+        onNonFinite: TrainingConfiguration.OnNonFinite.allCases.randomElement(using: &random)!),
+      parallel: .init(
+        bucketMiB: positive(), checkEvery: count(), watchdogSeconds: Bool.random(using: &random) ? 0 : positive(),
+        timingEvery: count()),
       checkpoint: .init(every: interval(), keep: count()))
+  }
+}
+
+extension DataConfiguration {
+  fileprivate static func random(path: String, using random: inout SplitMix) -> DataConfiguration {
+    let kind = DataKind.allCases.randomElement(using: &random)!
+    guard kind.isImages else { return .init(kind: kind, path: path) }
+    return .init(
+      kind: kind, path: path,
+      augmentation: .init(
+        crop: .random(in: 0...40, using: &random), padding: .allCases.randomElement(using: &random)!,
+        flip: .allCases.randomElement(using: &random)!, cutout: .random(in: 0...40, using: &random)))
   }
 }

@@ -54,12 +54,15 @@ final class ConfigurationTextTests: XCTestCase {
         labelSmoothing: 0.0
         weightAverage: null
         testFlip: false
+        onNonFinite: stop
       parallel:
         bucketMiB: 0.5
         compression: none
         shardOptimizer: false
         reduction: fast
         checkEvery: 100
+        watchdogSeconds: 300.0
+        timingEvery: 100
       checkpoint:
         every: 10 epochs
         keep: 3

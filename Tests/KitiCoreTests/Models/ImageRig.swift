@@ -1,10 +1,9 @@
 import KitiCore
 
-/// A network for images with its stores, a loss and batches, all by the formulas of the fixtures.
+/// A network for images with its store, a loss and batches, all by the formulas of the fixtures.
 class ImageRig {
   private let network: any Model
   let store: ParameterStore
-  let statistics: ParameterStore
   let input: GuardedArray
   let target: GuardedArray
   let gradient: GuardedArray
@@ -16,8 +15,7 @@ class ImageRig {
   init(_ model: any Model, batches: Int = 1) {
     network = model
     let capacity = model.capacity
-    store = ParameterStore(model.parameters, seed: 1)
-    statistics = ParameterStore(model.statistics, seed: 1)
+    store = ParameterStore(model, seed: 1)
     for (stream, parameter) in model.parameters.enumerated() {
       let (offset, bound): (Double, Double)
       if parameter.shape.count == 4 {

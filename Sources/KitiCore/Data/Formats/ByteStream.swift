@@ -15,7 +15,7 @@ final class ByteStream {
   ///   plain file or begins with a damaged gzip header.
   init(path: String) throws {
     name = path
-    archive = try Self.open(path, as: archive_read_support_format_raw)
+    archive = try Self.open(path) { min(archive_read_support_format_raw($0), archive_read_support_format_empty($0)) }
     var entry: OpaquePointer?
     // An empty file has no member at all: a stream of no bytes.
     let status = archive_read_next_header(archive, &entry)
