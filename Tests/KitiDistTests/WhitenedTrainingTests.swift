@@ -8,8 +8,7 @@ final class WhitenedTrainingTests: ProgramTestCase {
     seed: 3
     data: {kind: cifar10, path: \((try? SharedImages.path.get()) ?? ""), augmentation: {crop: 2, padding: reflect}}
     model: {kind: whitened-resnet, widths: [4, 8, 8], collision: {scheme: ntc}}
-    optimizer:
-      {kind: sgd, learningRate: 0.5, momentum: 0.85, nesterov: true, shiftRate: 8, schedule: {kind: linear, warmup: 3 steps}}
+    optimizer: {kind: sgd, learningRate: 0.5, momentum: 0.85, nesterov: true, shiftRate: 8, schedule: {kind: linear}}
     training: {epochs: 20, batch: 4, weightAverage: 0.9}
     checkpoint: {every: 5 steps, keep: 9}
 

@@ -1,4 +1,5 @@
-/// The largest number of all places of each channel: input `[places…, channels]`, output `[channels]`. NaN passes through.
+/// The largest number of all places of each channel: input `[places…, channels]`, output `[channels]`. NaN passes
+/// through.
 ///
 /// Where several are the largest, the first has the gradient.
 public final class GlobalMaximumPooling: Layer {

@@ -10,8 +10,8 @@ public final class Parameter: @unchecked Sendable {
     case uniform(low: Float, high: Float)
     /// Normal with mean 0.
     case normal(deviation: Float)
-    /// Of a convolution, `[kernel, kernel, in, out]` with an odd kernel: the first outputs pass the inputs on as they are, and
-    /// the outputs that there are more of are normal (Jordan 2024, arXiv 2404.00498, §3.3).
+    /// Of a convolution, `[kernel, kernel, in, out]` with an odd kernel: the first outputs pass the inputs on as they
+    /// are, and the outputs that there are more of are normal (Jordan 2024, arXiv 2404.00498, §3.3).
     case identity(deviation: Float)
   }
 
@@ -48,8 +48,8 @@ public final class Parameter: @unchecked Sendable {
 /// All parameters of a model in one aligned buffer, all gradients in a second.
 ///
 /// The layout is the order in which the backward pass finishes gradients (the reverse of the forward order), so that
-/// finished gradients are a growing prefix. Every parameter starts on a cache line; the gaps hold zeros. Statistics, which
-/// have no gradients, follow the parameters in the first buffer.
+/// finished gradients are a growing prefix. Every parameter starts on a cache line; the gaps hold zeros. Statistics,
+/// which have no gradients, follow the parameters in the first buffer.
 public final class ParameterStore: @unchecked Sendable {
   /// In the order of the layout.
   public let parameters: [Parameter]
@@ -108,7 +108,8 @@ public final class ParameterStore: @unchecked Sendable {
     }
   }
 
-  /// Overwrites the filters of the first outputs with 1 for their own input in the middle of the kernel and 0 elsewhere.
+  /// Overwrites the filters of the first outputs with 1 for their own input in the middle of the kernel and 0
+  /// elsewhere.
   private static func passInputs(_ weight: Parameter) {
     let (places, inputs, outputs) = (weight.shape[0] * weight.shape[1], weight.shape[2], weight.shape[3])
     for place in 0..<places {

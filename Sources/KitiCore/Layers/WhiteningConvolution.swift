@@ -1,11 +1,11 @@
-/// A convolution without padding whose fixed filters whiten patches of the training images (Jordan 2024, arXiv 2404.00498,
-/// §3.2, after Page 2018, "How to train your ResNet", part 8), with a trainable bias.
+/// A convolution without padding whose fixed filters whiten patches of the training images (Jordan 2024, arXiv
+/// 2404.00498, §3.2, after Page 2018, "How to train your ResNet", part 8), with a trainable bias.
 ///
-/// Input `[height, width, in]`, output `[height − kernel + 1, width − kernel + 1, 2·n]` with n = kernel²·in. The first n filters
-/// of `weight` `[kernel, kernel, in, 2·n]` are the eigenvectors of the patches' covariance, each divided by
-/// √(eigenvalue + 5e-4), so that their outputs are uncorrelated and of variance 1; the others are their negatives, so that
-/// a rectifier behind them loses nothing. `weight` is a statistic: `fit` makes it, and it has no gradient; until then it
-/// holds random numbers. `bias` `[2·n]` starts at 0.
+/// Input `[height, width, in]`, output `[height − kernel + 1, width − kernel + 1, 2·n]` with n = kernel²·in. The first
+/// n filters of `weight` `[kernel, kernel, in, 2·n]` are the eigenvectors of the patches' covariance, each divided by
+/// √(eigenvalue + 5e-4), so that their outputs are uncorrelated and of variance 1; the others are their negatives, so
+/// that a rectifier behind them loses nothing. `weight` is a statistic: `fit` makes it, and it has no gradient; until
+/// then it holds random numbers. `bias` `[2·n]` starts at 0.
 public final class WhiteningConvolution: Layer {
   public let inputShape: [Int]
   public let outputShape: [Int]
@@ -15,7 +15,8 @@ public final class WhiteningConvolution: Layer {
   private let kernel: Int
   private let patchSize: Int
 
-  /// Added to eigenvalues: directions in which patches hardly differ are noise that must not become as loud as the others.
+  /// Added to eigenvalues: directions in which patches hardly differ are noise that must not become as loud as the
+  /// others.
   package static let epsilon = 5e-4
 
   /// - Parameters:

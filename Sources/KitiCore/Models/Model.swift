@@ -29,7 +29,8 @@ public protocol Model: AnyObject {
   /// Training samples that `prepare` has to see; 0 for a model that starts without.
   var preparationCount: Int { get }
 
-  /// Makes what of `statistics` comes from the data and stays, such as filters. Called once, when a run begins on one rank.
+  /// Makes what of `statistics` comes from the data and stays, such as filters. Called once, when a run begins on one
+  /// rank.
   ///
   /// - Parameter inputs: `[count] + inputShape`, `preparationCount` of them or all there are.
   func prepare(from inputs: UnsafePointer<Float>, count: Int)

@@ -1,4 +1,5 @@
-// The largest numbers of a window, a vector of channels at a time: the window stays in registers and the first-level cache.
+// The largest numbers of a window, a vector of channels at a time: the window stays in registers and the first-level
+// cache.
 
 /// output `[channels]` = the largest of x over a window; NaN if one of its numbers is.
 ///
@@ -18,7 +19,8 @@ package func poolMaximum(
   }
 }
 
-/// Adds the gradient of a window's largest numbers to `inputGradient`, at the first place that holds them; nowhere if that is NaN.
+/// Adds the gradient of a window's largest numbers to `inputGradient`, at the first place that holds them; nowhere if
+/// that is NaN.
 ///
 /// - Parameters:
 ///   - g: gradient of the largest numbers, `[channels]`.

@@ -1,7 +1,9 @@
-/// Eigenvalues of a symmetric matrix, from the largest to the smallest, and eigenvectors of length 1 that belong to them.
+/// Eigenvalues of a symmetric matrix, from the largest to the smallest, and eigenvectors of length 1 that belong to
+/// them.
 ///
-/// Cyclic Jacobi rotations (Golub and Van Loan, *Matrix Computations*, §8.5): as accurate as double precision allows, and for
-/// a few dozen rows as quick as it needs to be, without a LAPACK that nothing else would use. O(size³) a sweep, about 8 sweeps.
+/// Cyclic Jacobi rotations (Golub and Van Loan, *Matrix Computations*, §8.5): as accurate as double precision allows,
+/// and for a few dozen rows as quick as it needs to be, without a LAPACK that nothing else would use. O(size³) a sweep,
+/// about 8 sweeps.
 ///
 /// - Parameter matrix: `[size, size]`; what is not a number gives results that are not.
 package func symmetricEigenvectors(

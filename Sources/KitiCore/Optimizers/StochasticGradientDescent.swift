@@ -1,8 +1,8 @@
-/// Stochastic gradient descent with momentum, after Nesterov if asked (Sutskever et al. 2013, §2, in the customary form in
-/// which the velocity is a sum of gradients and the learning rate multiplies it).
+/// Stochastic gradient descent with momentum, after Nesterov if asked (Sutskever et al. 2013, §2, in the customary form
+/// in which the velocity is a sum of gradients and the learning rate multiplies it).
 ///
-/// Shifts of batch norms may learn `shiftRate` times faster than the rest; their weight decay is as much weaker, so that
-/// they decay as fast (Jordan 2024, arXiv 2404.00498, §3.4).
+/// Shifts of batch norms may learn `shiftRate` times faster than the rest; their weight decay is as much weaker, so
+/// that they decay as fast (Jordan 2024, arXiv 2404.00498, §3.4).
 public final class StochasticGradientDescent: Optimizer {
   public let momentum: Float
   public let nesterov: Bool

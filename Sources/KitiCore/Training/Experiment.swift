@@ -66,7 +66,8 @@ public enum Experiment {
     guard dataSet.inputShape.count == 3, let classes = dataSet.classCount else {
       throw KitiError(
         .usage,
-        "model.kind \(kind) tells classes of images apart, and the data set \(dataSet.path) has samples of shape \(dataSet.inputShape)\(dataSet.classCount == nil ? " and no classes" : "").",
+        "model.kind \(kind) tells classes of images apart, and the data set \(dataSet.path) has samples of shape "
+          + "\(dataSet.inputShape)\(dataSet.classCount == nil ? " and no classes" : "").",
         remedy: "Choose a model and a data set that belong together.")
     }
     return classes

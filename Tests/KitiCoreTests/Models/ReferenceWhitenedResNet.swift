@@ -1,7 +1,7 @@
 import KitiCore
 
-/// A network of whitening, pooling and residual blocks in training, in double precision, with the collisions that the model has
-/// drawn.
+/// A network of whitening, pooling and residual blocks in training, in double precision, with the collisions that the
+/// model has drawn.
 struct ReferenceWhitenedResNet {
   let shape: WhitenedResNet.Shape
   let options: CollisionOptions

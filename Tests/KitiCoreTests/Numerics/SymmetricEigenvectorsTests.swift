@@ -15,7 +15,8 @@ final class SymmetricEigenvectorsTests: XCTestCase {
       }
       for (other, second) in vectors.enumerated() {
         let product = zip(vector, second).reduce(0) { $0 + $1.0 * $1.1 }
-        XCTAssertEqual(product, index == other ? 1 : 0, accuracy: 1e-13 * Double(size), "\(name), \(index) and \(other)")
+        let expected = index == other ? 1.0 : 0
+        XCTAssertEqual(product, expected, accuracy: 1e-13 * Double(size), "\(name), \(index) and \(other)")
       }
     }
   }

@@ -1,8 +1,8 @@
-/// A stage that halves an image: a 3×3 convolution z, the largest number p of each 2×2 window, batch norm and rectifier, then
-/// a residual block of two 3×3 convolutions whose branch collides.
+/// A stage that halves an image: a 3×3 convolution z, the largest number p of each 2×2 window, batch norm and
+/// rectifier, then a residual block of two 3×3 convolutions whose branch collides.
 ///
-/// Input `[height, width, in]`, output `[⌊height/2⌋, ⌊width/2⌋, width of the stage]`. Pooling comes before the batch norm,
-/// which then has a quarter of the numbers to work on; its sums are taken while a pooled sample is in the cache.
+/// Input `[height, width, in]`, output `[⌊height/2⌋, ⌊width/2⌋, width of the stage]`. Pooling comes before the batch
+/// norm, which then has a quarter of the numbers to work on; its sums are taken while a pooled sample is in the cache.
 final class PoolingStage {
   /// z, `[capacity, height, width, channels]`.
   let convolved: AlignedBuffer<Float>
@@ -82,13 +82,13 @@ final class PoolingStage {
   }
 
   /// - Parameters:
-  ///   - gradients: the current one is with respect to the output, finished as the block says; afterwards with respect to
-  ///     the input.
+  ///   - gradients: the current one is with respect to the output, finished as the block says; afterwards with respect
+  ///     to the input.
   ///   - inputFinish: of the input's gradient.
   ///   - announce: hears of a parameter whose gradient, and all before it in the store, are complete.
   func backward(
-    _ input: UnsafePointer<Float>, gradients: inout GradientBuffers, inputFinish: GradientFinish, batch: Int, pass: Pass,
-    announce: (Parameter) -> Void
+    _ input: UnsafePointer<Float>, gradients: inout GradientBuffers, inputFinish: GradientFinish, batch: Int,
+    pass: Pass, announce: (Parameter) -> Void
   ) {
     let normFinish = GradientFinish(
       mask: .rectified(rectified.pointer),
@@ -107,7 +107,8 @@ final class PoolingStage {
     }
     convolution.kernel.backward(
       ConvolutionSource(input), gradient: ConvolutionGradient(gradients.first), weight: convolution.weight.values,
-      weightGradient: convolution.weight.gradients, inputGradient: gradients.second, finish: inputFinish, samples: batch)
+      weightGradient: convolution.weight.gradients, inputGradient: gradients.second, finish: inputFinish,
+      samples: batch)
     announce(convolution.weight)
     gradients.makeCurrent(gradients.second)
   }

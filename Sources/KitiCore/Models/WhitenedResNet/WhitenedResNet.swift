@@ -1,9 +1,10 @@
 /// A short, wide residual network for quick training on small images, with collision residuals: a whitening layer and
-/// stages of a convolution with max pooling and a residual block (Page 2018, "How to train your ResNet"; with the whitening,
-/// the starts and the head of Jordan 2024, arXiv 2404.00498, §3).
+/// stages of a convolution with max pooling and a residual block (Page 2018, "How to train your ResNet"; with the
+/// whitening, the starts and the head of Jordan 2024, arXiv 2404.00498, §3).
 ///
-/// Input `[height, width, channels]`, output `[classes]`: a fixed 2×2 convolution without padding that whitens patches, with
-/// a rectifier; three stages (`PoolingStage`); the largest number of all places; a linear layer, times `outputScale`.
+/// Input `[height, width, channels]`, output `[classes]`: a fixed 2×2 convolution without padding that whitens patches,
+/// with a rectifier; three stages (`PoolingStage`); the largest number of all places; a linear layer, times
+/// `outputScale`.
 ///
 /// Activations kept for the backward pass: the output of each convolution, pooling and block.
 public final class WhitenedResNet: Model {
