@@ -163,7 +163,7 @@ final class WhitenedResNetRanksTests: MPITestCase {
     // The first rank has what is left by ranks with one each; the last has none.
     let first = world.rank == 0 ? 0 : samples - max(0, world.size - 2) + world.rank - 1
     let end = world.rank == 0 ? samples - max(0, world.size - 2) : min(first + 1, samples)
-    let pass = Pass(isTraining: true, rank: world.rank, reducer: CommunicatorSums(world))
+    let pass = Pass(isTraining: true, rank: world.rank, reducer: try RankSums(over: world))
     let part = rig.step(batch: end - first, pass: pass, first: first, samples: samples)
     XCTAssertEqual(try world.allreduce(part, .sum), loss, accuracy: 1e-5)
     let gradients = try world.allreduce(rig.allGradients.doubles, .sum)
