@@ -8,8 +8,8 @@ class ImageRig {
   let target: GuardedArray
   let gradient: GuardedArray
   var loss = SoftmaxCrossEntropy()
-  private var inputSize: Int { network.inputShape.reduce(1, *) }
-  private var classes: Int { network.outputShape[0] }
+  private let inputSize: Int
+  private let classes: Int
 
   /// - Parameter batches: how many different batches of as many samples as the model takes there are.
   init(_ model: any Model, batches: Int = 1) {
@@ -30,6 +30,7 @@ class ImageRig {
       for index in numbers.indices { parameter.values[index] = numbers[index] }
     }
     let (size, classes) = (model.inputShape.reduce(1, *), model.outputShape[0])
+    (inputSize, self.classes) = (size, classes)
     input = GuardedArray(
       (0..<batches).flatMap { Self.numbers(stream: 1_000 + $0, count: capacity * size, bound: 3.0.squareRoot()) })
     target = GuardedArray(
