@@ -44,7 +44,7 @@ public final class BatchNorm2D: Layer {
     channels = shape.last!
     places = shape.dropLast().reduce(1, *)
     scale = Parameter("\(path)/scale", shape: [channels], initialization: .constant(initialScale))
-    shift = Parameter("\(path)/shift", shape: [channels], initialization: .zero)
+    shift = Parameter("\(path)/shift", shape: [channels], initialization: .zero, isShift: true)
     mean = Parameter("\(path)/mean", shape: [channels], initialization: .zero)
     variance = Parameter("\(path)/variance", shape: [channels], initialization: .constant(1))
     moments = AlignedBuffer(count: 2 * channels + 1)

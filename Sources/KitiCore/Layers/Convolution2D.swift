@@ -12,8 +12,12 @@ public final class Convolution2D: Layer {
   /// - Parameters:
   ///   - path: of the layer in the model.
   ///   - inputShape: `[height, width, in]`.
+  ///   - startsAsIdentity: the first outputs start as the inputs, and only what there is more of starts normal.
   ///   - capacity: the most samples of a call.
-  public init(_ path: String, inputShape: [Int], outputs: Int, kernel: Int, stride: Int = 1, capacity: Int) {
+  public init(
+    _ path: String, inputShape: [Int], outputs: Int, kernel: Int, stride: Int = 1, startsAsIdentity: Bool = false,
+    capacity: Int
+  ) {
     shape = ConvolutionShape(
       height: inputShape[0], width: inputShape[1], inputs: inputShape[2], outputs: outputs, kernel: kernel,
       stride: stride, padding: kernel / 2)
@@ -21,7 +25,8 @@ public final class Convolution2D: Layer {
     outputShape = [shape.outputHeight, shape.outputWidth, outputs]
     let deviation = (2 / Float(kernel * kernel * outputs)).squareRoot()
     weight = Parameter(
-      "\(path)/weight", shape: [kernel, kernel, inputShape[2], outputs], initialization: .normal(deviation: deviation))
+      "\(path)/weight", shape: [kernel, kernel, inputShape[2], outputs],
+      initialization: startsAsIdentity ? .identity(deviation: deviation) : .normal(deviation: deviation))
     // With few inputs a tile's transforms cost more than the multiplications they save.
     self.kernel =
       WinogradConvolution.fits(shape) && shape.inputs >= 8

@@ -10,12 +10,17 @@ public final class Parameter: @unchecked Sendable {
     case uniform(low: Float, high: Float)
     /// Normal with mean 0.
     case normal(deviation: Float)
+    /// Of a convolution, `[kernel, kernel, in, out]` with an odd kernel: the first outputs pass the inputs on as they
+    /// are, and the outputs that there are more of are normal (Jordan 2024, arXiv 2404.00498, §3.3).
+    case identity(deviation: Float)
   }
 
   /// Layer path and name: `blocks/0/pointwise/weight`. Unique in a model, and the path in a checkpoint.
   public let path: String
   public let shape: [Int]
   public let initialization: Initialization
+  /// Whether it shifts normalized numbers: an optimizer may give shifts a rate of their own.
+  public let isShift: Bool
   public let count: Int
 
   /// Set when the parameter is laid out in a store.
@@ -24,10 +29,11 @@ public final class Parameter: @unchecked Sendable {
   /// Where it ends in the store, with the gap behind it.
   package internal(set) var endInStore = 0
 
-  public init(_ path: String, shape: [Int], initialization: Initialization) {
+  public init(_ path: String, shape: [Int], initialization: Initialization, isShift: Bool = false) {
     self.path = path
     self.shape = shape
     self.initialization = initialization
+    self.isShift = isShift
     count = shape.reduce(1, *)
     values = Parameter.unplaced
     gradients = Parameter.unplaced
@@ -42,8 +48,8 @@ public final class Parameter: @unchecked Sendable {
 /// All parameters of a model in one aligned buffer, all gradients in a second.
 ///
 /// The layout is the order in which the backward pass finishes gradients (the reverse of the forward order), so that
-/// finished gradients are a growing prefix. Every parameter starts on a cache line; the gaps hold zeros. Statistics, which
-/// have no gradients, follow the parameters in the first buffer.
+/// finished gradients are a growing prefix. Every parameter starts on a cache line; the gaps hold zeros. Statistics,
+/// which have no gradients, follow the parameters in the first buffer.
 public final class ParameterStore: @unchecked Sendable {
   /// In the order of the layout.
   public let parameters: [Parameter]
@@ -93,10 +99,24 @@ public final class ParameterStore: @unchecked Sendable {
         let stream = RandomStream(seed: seed, stream: 0, domain: .initialization, index: UInt32(index))
         stream.fillUniforms(numbers, at: .init())
         for position in numbers.indices { numbers[position] = low + (high - low) * numbers[position] }
-      case .normal(let deviation):
+      case .normal(let deviation), .identity(let deviation):
         let stream = RandomStream(seed: seed, stream: 0, domain: .initialization, index: UInt32(index))
         stream.fillNormals(numbers, at: .init())
         rescale(parameter.values, by: deviation, count: parameter.count)
+        if case .identity = parameter.initialization { Self.passInputs(parameter) }
+      }
+    }
+  }
+
+  /// Overwrites the filters of the first outputs with 1 for their own input in the middle of the kernel and 0
+  /// elsewhere.
+  private static func passInputs(_ weight: Parameter) {
+    let (places, inputs, outputs) = (weight.shape[0] * weight.shape[1], weight.shape[2], weight.shape[3])
+    for place in 0..<places {
+      for input in 0..<inputs {
+        for output in 0..<min(inputs, outputs) {
+          weight.values[(place * inputs + input) * outputs + output] = place == places / 2 && input == output ? 1 : 0
+        }
       }
     }
   }

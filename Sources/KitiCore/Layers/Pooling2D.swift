@@ -13,7 +13,6 @@ public final class Pooling2D: Layer {
   public let inputShape: [Int]
   public let outputShape: [Int]
   private let windows: ConvolutionShape
-  private let best: AlignedBuffer<Float>
 
   /// - Parameters:
   ///   - inputShape: `[height, width, channels]`.
@@ -27,7 +26,6 @@ public final class Pooling2D: Layer {
       height: inputShape[0], width: inputShape[1], inputs: inputShape[2], outputs: inputShape[2], kernel: kernel,
       stride: stride ?? kernel, padding: padding)
     outputShape = [windows.outputHeight, windows.outputWidth, inputShape[2]]
-    best = AlignedBuffer(count: inputShape[2])
   }
 
   public var parameters: [Parameter] { [] }
@@ -45,13 +43,10 @@ public final class Pooling2D: Layer {
         forEachPlace(start) { add(y, input + $0 &* channels, scale: 1, count: channels, into: y) }
         rescale(y, by: 1 / Float(windows.kernel * windows.kernel), count: channels)
       case .maximum:
-        y.update(repeating: -.infinity, count: channels)
-        forEachPlace(start) { source in
-          for channel in 0..<channels {
-            let value = input[source &* channels &+ channel]
-            if value > y[channel] || value.isNaN { y[channel] = value }
-          }
-        }
+        let (rows, columns) = inside(start)
+        poolMaximum(
+          input + self.place(start, rows, columns) &* channels, rows: rows.count, columns: columns.count,
+          rowStride: windows.width, channels: channels, into: y)
       }
     }
   }
@@ -73,28 +68,12 @@ public final class Pooling2D: Layer {
           let target = inputGradient + source &* channels
           add(target, g, scale: share, count: channels, into: target)
         }
-      case .maximum: passToLargest(input, g, inputGradient, start)
-      }
-    }
-  }
-
-  /// The gradient of one window goes to its largest numbers: found first, then looked for.
-  private func passToLargest(
-    _ input: UnsafePointer<Float>, _ g: UnsafePointer<Float>, _ inputGradient: UnsafeMutablePointer<Float>,
-    _ start: WindowStart
-  ) {
-    let (channels, largest) = (windows.inputs, best.pointer)
-    largest.update(repeating: -.infinity, count: channels)
-    forEachPlace(start) { source in
-      for channel in 0..<channels where input[source &* channels &+ channel] > largest[channel] {
-        largest[channel] = input[source &* channels &+ channel]
-      }
-    }
-    forEachPlace(start) { source in
-      for channel in 0..<channels where input[source &* channels &+ channel] == largest[channel] {
-        inputGradient[source &* channels &+ channel] += g[channel]
-        // Nothing equals NaN: the others of the window get nothing.
-        largest[channel] = .nan
+      case .maximum:
+        let (rows, columns) = inside(start)
+        let first = self.place(start, rows, columns) &* channels
+        addMaximumGradient(
+          g, input + first, rows: rows.count, columns: columns.count, rowStride: windows.width, channels: channels,
+          to: inputGradient + first)
       }
     }
   }
@@ -118,12 +97,24 @@ public final class Pooling2D: Layer {
     }
   }
 
+  /// The rows and columns of the input in a window.
+  private func inside(_ start: WindowStart) -> (rows: Range<Int>, columns: Range<Int>) {
+    (
+      max(start.row, 0)..<min(start.row &+ windows.kernel, windows.height),
+      max(start.column, 0)..<min(start.column &+ windows.kernel, windows.width)
+    )
+  }
+
+  /// The number in the batch of the first place of these rows and columns.
+  private func place(_ start: WindowStart, _ rows: Range<Int>, _ columns: Range<Int>) -> Int {
+    start.sample &+ rows.lowerBound &* windows.width &+ columns.lowerBound
+  }
+
   /// The input's places in a window, by their number in the batch.
   private func forEachPlace(_ start: WindowStart, _ body: (_ place: Int) -> Void) {
-    for row in max(start.row, 0)..<min(start.row &+ windows.kernel, windows.height) {
-      for column in max(start.column, 0)..<min(start.column &+ windows.kernel, windows.width) {
-        body(start.sample &+ row &* windows.width &+ column)
-      }
+    let (rows, columns) = inside(start)
+    for row in rows {
+      for column in columns { body(start.sample &+ row &* windows.width &+ column) }
     }
   }
 }

@@ -26,6 +26,15 @@ public protocol Model: AnyObject {
   /// Bytes of activations and workspaces.
   var workspaceBytes: Int { get }
 
+  /// Training samples that `prepare` has to see; 0 for a model that starts without.
+  var preparationCount: Int { get }
+
+  /// Makes what of `statistics` comes from the data and stays, such as filters. Called once, when a run begins on one
+  /// rank.
+  ///
+  /// - Parameter inputs: `[count] + inputShape`, `preparationCount` of them or all there are.
+  func prepare(from inputs: UnsafePointer<Float>, count: Int)
+
   /// - Parameter input: `[batch] + inputShape`; must stay as it is until `backward` is done.
   /// - Returns: `[batch] + outputShape`, valid until the next call.
   func forward(_ input: UnsafePointer<Float>, batch: Int, pass: Pass) -> UnsafePointer<Float>
@@ -39,6 +48,8 @@ public protocol Model: AnyObject {
 
 extension Model {
   public var statistics: [Parameter] { [] }
+  public var preparationCount: Int { 0 }
+  public func prepare(from inputs: UnsafePointer<Float>, count: Int) {}
 }
 
 extension ParameterStore {

@@ -23,6 +23,19 @@ public struct OptimizerShard: Sendable {
     layout = nil
   }
 
+  /// Where in the state arrays the numbers of these ranges of the store lie, as far as they are this rank's; in the order
+  /// of the store.
+  ///
+  /// - Parameter ranges: in the order of the store.
+  package func stateRanges(of ranges: [Range<Int>]) -> [Range<Int>] {
+    pieces.flatMap { piece in
+      ranges.map { $0.clamped(to: piece.range) }.filter { !$0.isEmpty }.map {
+        let offset = piece.stateOffset - piece.range.lowerBound
+        return $0.lowerBound + offset..<$0.upperBound + offset
+      }
+    }
+  }
+
   /// A rank's own parts of all buckets: they are what it has sums of after the first half of an allreduce.
   public init(_ layout: BucketLayout, rank: Int) {
     var pieces: [Piece] = []

@@ -50,16 +50,27 @@ public enum Experiment {
           activation: fno.activation),
         collision: fno.collision.options, divide: fno.collision.divide[0], capacity: capacity)
     case .resnet(let resnet):
-      guard inputShape.count == 3, let classes = dataSet.classCount else {
-        throw KitiError(
-          .usage,
-          "model.kind resnet tells classes of images apart, and the data set \(dataSet.path) has samples of shape \(inputShape)\(dataSet.classCount == nil ? " and no classes" : "").",
-          remedy: "Choose a model and a data set that belong together.")
-      }
       return try ResNet(
-        shape: resnet.shape(classes: classes, inputShape: inputShape), collision: resnet.collision.options,
-        divide: resnet.collision.divide, capacity: capacity)
+        shape: resnet.shape(classes: classes(of: dataSet, for: ResNetConfiguration.kind), inputShape: inputShape),
+        collision: resnet.collision.options, divide: resnet.collision.divide, capacity: capacity)
+    case .whitenedResNet(let resnet):
+      return try WhitenedResNet(
+        shape: resnet.shape(
+          classes: classes(of: dataSet, for: WhitenedResNetConfiguration.kind), inputShape: inputShape),
+        collision: resnet.collision.options, divide: resnet.collision.divide, capacity: capacity)
     }
+  }
+
+  /// How many classes a data set of images has.
+  private static func classes(of dataSet: any SampleSource, for kind: String) throws -> Int {
+    guard dataSet.inputShape.count == 3, let classes = dataSet.classCount else {
+      throw KitiError(
+        .usage,
+        "model.kind \(kind) tells classes of images apart, and the data set \(dataSet.path) has samples of shape "
+          + "\(dataSet.inputShape)\(dataSet.classCount == nil ? " and no classes" : "").",
+        remedy: "Choose a model and a data set that belong together.")
+    }
+    return classes
   }
 
   /// What a model of these outputs learns from this data set.
@@ -88,7 +99,10 @@ public enum Experiment {
     case .adamw(let values): adam(values, decoupled: true)
     case .sgd(let values):
       StochasticGradientDescent(
-        count: count, momentum: Float(values.momentum), nesterov: values.nesterov, weightDecay: decay)
+        count: count, momentum: Float(values.momentum), nesterov: values.nesterov, weightDecay: decay,
+        shifts: shard.stateRanges(
+          of: zip(store.parameters, store.ranges).filter { $0.0.isShift }.map { $1.lowerBound..<$0.endInStore }),
+        shiftRate: Float(values.shiftRate))
     case .lars(let values):
       LARS(store: store, momentum: Float(values.momentum), weightDecay: decay, trust: Float(values.trust))
     }

@@ -77,6 +77,7 @@ public final class Trainer {
       try Experiment.model(configuration, dataSet: dataSet, capacity: capacity)
     }
     let store = ParameterStore(model, seed: configuration.seed)
+    if resumePoint == nil { try model.start(from: dataSet, store: store, communicator: communicator) }
     let averager = try communicator.agreeing {
       try GradientAverager(store: store, communicator: communicator, configuration: configuration.parallel)
     }
@@ -104,7 +105,6 @@ public final class Trainer {
       state = TrainingState(
         step: 0, epoch: 0, stepInEpoch: 0, samplesInEpoch: 0, seed: configuration.seed, worldSize: communicator.size,
         globalBatch: globalBatch, bestMetric: nil, elapsedSeconds: 0)
-      try communicator.broadcast(store.values.buffer, root: 0)
     }
     collisions = CollisionControl(
       model.collisions, configuration.model.collision, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs,

@@ -24,6 +24,26 @@ struct ResNet20Bench: ParsableCommand {
   func run() throws { try StepBench.measureResNet(depth: 20, options) }
 }
 
+struct WhitenedResNetBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "whitened-resnet",
+    abstract: "Training steps of the quick CIFAR-10 network, 10 classes, SGD with Nesterov momentum, batch 256.",
+    discussion: StepBench.discussion)
+
+  @OptionGroup var options: BenchOptions
+
+  func run() throws {
+    try StepBench.measure("whitened-resnet", options, batch: 256) { collision, batch, communicator, parallel in
+      let model = try WhitenedResNet(
+        shape: .init(classes: 10), collision: collision, divide: WhitenedResNet.Shape.defaultDivide, capacity: batch)
+      return try StepBench(
+        model: model, objective: ClassificationObjective(classes: 10), targets: .classes(10),
+        optimizer: { StochasticGradientDescent(count: $0, momentum: 0.85, nesterov: true, weightDecay: 1.3e-3) },
+        learningRate: 0.1, communicator: communicator, parallel: parallel)
+    }
+  }
+}
+
 extension StepBench {
   fileprivate static func measureResNet(depth: Int, _ options: BenchOptions) throws {
     try measure("resnet\(depth)", options, batch: 128) { collision, batch, communicator, parallel in

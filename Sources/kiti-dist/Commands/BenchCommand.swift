@@ -5,7 +5,8 @@ struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure training steps and their parts on random data.",
     subcommands: [
-      ResNet18Bench.self, ResNet20Bench.self, FNO1DBench.self, CollisionBench.self, LoaderBench.self, AllreduceBench.self,
+      ResNet18Bench.self, ResNet20Bench.self, WhitenedResNetBench.self, FNO1DBench.self, CollisionBench.self,
+      LoaderBench.self, AllreduceBench.self,
     ])
 }
 

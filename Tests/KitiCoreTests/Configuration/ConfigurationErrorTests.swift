@@ -55,7 +55,7 @@ final class ConfigurationErrorTests: XCTestCase {
     XCTAssertEqual(
       message(spread("model:\n  kind: fno1d", "model:\n  kidn: fno1d")),
       "run.yaml, line 6: the required key 'model.kind' is missing. "
-        + "Is 'model.kidn' a misspelling of it? Valid: fno1d, resnet.")
+        + "Is 'model.kidn' a misspelling of it? Valid: fno1d, resnet, whitened-resnet.")
     XCTAssertEqual(
       message("name: a"),
       "run.yaml, line 1: the required key 'data' is missing. Valid: a section of keys and values.")
@@ -187,7 +187,7 @@ final class ConfigurationErrorTests: XCTestCase {
       message(spread("kind: adam\n", "kind: sgd\n  beta1: 0.8\n")),
       "run.yaml, line 14: 'optimizer.beta1' belongs to kind adam and adamw, but 'optimizer.kind' is sgd. "
         + "Remove the key or change the kind. "
-        + "Valid keys here: kind, learningRate, referenceBatch, weightDecay, momentum, nesterov, schedule.")
+        + "Valid keys here: kind, learningRate, referenceBatch, weightDecay, momentum, nesterov, shiftRate, schedule.")
     XCTAssertEqual(
       message(spread("kind: step", "kind: cosine")),
       "run.yaml, line 17: 'optimizer.schedule.every' belongs to kind step, but 'optimizer.schedule.kind' is cosine. "
@@ -273,7 +273,7 @@ final class ConfigurationErrorTests: XCTestCase {
       ("parallel.compression=fp16", "none, bf16"), ("parallel.shardOptimizer=1", "true, false"),
       ("parallel.reduction=tree", "fast, ordered"), ("parallel.progress=never", "poll, thread"),
       ("data.kind=darcy", "burgers, cifar10, cifar100, fashion-mnist, mnist, images"),
-      ("model.kind=transformer", "fno1d, resnet"),
+      ("model.kind=transformer", "fno1d, resnet, whitened-resnet"),
     ] {
       let parts = override.split(separator: "=")
       XCTAssertEqual(

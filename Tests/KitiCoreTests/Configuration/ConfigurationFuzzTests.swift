@@ -134,12 +134,16 @@ extension Configuration {
       depth: depth, width: Bool.random(using: &random) ? count() : nil,
       shortcut: .allCases.randomElement(using: &random)!, dropout: unit(), startsAsShortcuts: .random(using: &random),
       collision: collision(divide))
+    let whitened = WhitenedResNetConfiguration(
+      widths: (0..<3).map { _ in count() }, outputScale: positive(), startsAsIdentity: .random(using: &random),
+      collision: collision((0..<3).map { _ in Bool.random(using: &random) ? 0 : count() }))
     var configuration = Configuration(
       name: name, seed: random.next(), data: .random(path: name + "/x.h5", using: &random),
-      model: Bool.random(using: &random) ? .fno1d(fno) : .resnet(resnet),
+      model: [.fno1d(fno), .resnet(resnet), .whitenedResNet(whitened)].randomElement(using: &random)!,
       optimizer: .init(
         rule: [
-          .adam(adam), .adamw(adam), .sgd(.init(momentum: 0.5 + unit() / 2, nesterov: true)), .sgd(.init()),
+          .adam(adam), .adamw(adam), .sgd(.init(momentum: 0.5 + unit() / 2, nesterov: true)),
+          .sgd(.init(shiftRate: positive())),
           .lars(.init(momentum: unit(), trust: positive())),
         ].randomElement(using: &random)!,
         learningRate: learningRate, referenceBatch: Bool.random(using: &random) ? count() : nil, weightDecay: unit(),

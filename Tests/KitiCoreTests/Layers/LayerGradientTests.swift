@@ -25,6 +25,35 @@ final class LayerGradientTests: XCTestCase {
     }
   }
 
+  func testMaximumPooling() {
+    for (seed, (shape, kernel, stride)) in [
+      ([1, 1, 1], 1, 1), ([2, 2, 3], 2, 2), ([5, 7, 17], 2, 2), ([4, 6, 33], 3, 1), ([3, 3, 16], 3, 3),
+    ].enumerated() {
+      check(
+        Pooling2D(.maximum, inputShape: shape, kernel: kernel, stride: stride), "maximum of \(shape) by \(kernel)",
+        { x, _ in Reference.maximum(x, shape: shape, kernel: kernel, stride: stride) }, seed: 10 * seed)
+    }
+    for (seed, shape) in [[1, 1], [3, 3, 5], [7, 2, 33], [16]].enumerated() {
+      check(
+        GlobalMaximumPooling(inputShape: shape), "global maximum of \(shape)",
+        { x, _ in
+          (0..<shape.last!).map { channel in
+            stride(from: channel, to: x.count, by: shape.last!).map { x[$0] }.max()!
+          }
+        }, seed: 10 * seed)
+    }
+  }
+
+  func testMaximumOfNotANumberIsNone() {
+    let layer = GlobalMaximumPooling(inputShape: [3, 1])
+    for place in 0..<3 {
+      let input = GuardedArray((0..<3).map { $0 == place ? .nan : Float($0) })
+      let output = GuardedArray(count: 1, repeating: 0)
+      layer.forward(input.pointer, into: output.pointer, samples: 0..<1, pass: .evaluation)
+      XCTAssertTrue(output.values[0].isNaN, "at place \(place)")
+    }
+  }
+
   func testActivation() {
     for (seed, shape) in [[1], [3, 5], [2, 8]].enumerated() {
       check(

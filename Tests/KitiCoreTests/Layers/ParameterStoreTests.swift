@@ -31,6 +31,25 @@ final class ParameterStoreTests: XCTestCase {
     XCTAssertEqual(end, store.count)
   }
 
+  func testIdentityPassesInputsToTheFirstOutputs() {
+    for (inputs, outputs) in [(3, 5), (4, 4), (5, 2)] {
+      let weight = Parameter("w", shape: [3, 3, inputs, outputs], initialization: .identity(deviation: 0.5))
+      let store = ParameterStore([weight], seed: 1)
+      var rest: [Float] = []
+      for index in 0..<weight.count {
+        let (place, input, output) = (index / (inputs * outputs), index / outputs % inputs, index % outputs)
+        if output < inputs {
+          XCTAssertEqual(weight.values[index], place == 4 && input == output ? 1 : 0)
+        } else {
+          rest.append(weight.values[index])
+        }
+      }
+      XCTAssertEqual(rest.count, 9 * inputs * max(0, outputs - inputs))
+      XCTAssertFalse(rest.contains(0), "what there is more of is normal")
+      withExtendedLifetime(store) {}
+    }
+  }
+
   func testStartsFollowTheirRules() {
     let all = parameters()
     let store = ParameterStore(all, seed: 1)

@@ -94,6 +94,35 @@ final class OptimizerTests: XCTestCase {
       descent(0.9, nesterov: true, 0.1))
   }
 
+  func testShiftsLearnFasterAndDecayAsFast() {
+    for (momentum, nesterov) in [(0.0, false), (0.9, true)] {
+      var numbers = TestNumbers(7)
+      let start = numbers.normals(80)
+      let shifts = [16..<32, 64..<80]
+      let (values, gradients) = (GuardedArray(start), GuardedArray(count: 80))
+      let optimizer = StochasticGradientDescent(
+        count: 80, momentum: Float(momentum), nesterov: nesterov, weightDecay: 0.1, shifts: shifts, shiftRate: 8)
+      var (exact, velocity) = (start.doubles, [Double](repeating: 0, count: 80))
+      for step in 1...10 {
+        let g = numbers.normals(80)
+        for index in 0..<80 {
+          gradients.pointer[index] = g[index]
+          let factor: Double = shifts.contains { $0.contains(index) } ? 8 : 1
+          let gradient = Double(g[index]) + 0.1 / factor * exact[index]
+          velocity[index] = momentum * velocity[index] + gradient
+          exact[index] -= rate * factor * (nesterov ? gradient + momentum * velocity[index] : velocity[index])
+        }
+        // In two parts, of which one ends among shifts.
+        for range in [0..<24, 24..<80] {
+          optimizer.update(
+            values: values.pointer, gradients: gradients.pointer, range: range, learningRate: Float(rate), step: step,
+            gradientScale: 1)
+        }
+      }
+      assertClose(values.values, exact, within: 2e-6, "momentum \(momentum)")
+    }
+  }
+
   func testPartsOfTheStoreGiveTheBitsOfTheWhole() {
     let makers: [(Int) -> any Optimizer] = [
       { Adam(count: $0, weightDecay: 0.1) }, { Adam(count: $0, weightDecay: 0.1, decoupled: true) },

@@ -28,6 +28,43 @@ extension Reference {
     return (y, outputShape)
   }
 
+  /// The largest number of each window of x [height, width, channels], windows rounded down.
+  static func maximum(_ x: [Double], shape: [Int], kernel: Int, stride: Int) -> [Double] {
+    let channels = shape[2]
+    var y: [Double] = []
+    for row in Swift.stride(from: 0, through: shape[0] - kernel, by: stride) {
+      for column in Swift.stride(from: 0, through: shape[1] - kernel, by: stride) {
+        for channel in 0..<channels {
+          let window = (0..<kernel * kernel).map { place in
+            x[((row + place / kernel) * shape[1] + column + place % kernel) * channels + channel]
+          }
+          y.append(window.max()!)
+        }
+      }
+    }
+    return y
+  }
+
+  /// x [height, width, in] ∗ weight [kernel, kernel, in, out] + bias without padding.
+  static func validConvolution(
+    _ x: [Double], shape: [Int], weight: [Double], bias: [Double], kernel: Int
+  ) -> (values: [Double], shape: [Int]) {
+    let (inputs, outputs) = (shape[2], bias.count)
+    let outputShape = [shape[0] - kernel + 1, shape[1] - kernel + 1, outputs]
+    var y: [Double] = []
+    for place in 0..<outputShape[0] * outputShape[1] {
+      let (row, column) = (place / outputShape[1], place % outputShape[1])
+      var numbers = bias
+      for index in 0..<kernel * kernel * inputs {
+        let (i, j, input) = (index / inputs / kernel, index / inputs % kernel, index % inputs)
+        let value = x[((row + i) * shape[1] + column + j) * inputs + input]
+        for output in 0..<outputs { numbers[output] += value * weight[index * outputs + output] }
+      }
+      y += numbers
+    }
+    return (y, outputShape)
+  }
+
   /// The samples' numbers, each channel shifted and scaled to mean 0 and variance 1 over all of them.
   static func batchNorm(_ samples: [[Double]], scale: [Double], shift: [Double]) -> [[Double]] {
     let channels = scale.count

@@ -35,12 +35,7 @@ public final class ResNet: Model {
   /// - Throws: a usage error for sizes that cannot be.
   public init(shape: Shape, collision: CollisionOptions, divide: [Int], capacity: Int) throws(KitiError) {
     try shape.check()
-    guard collision.scheme == .none || divide.count == shape.blocks.count else {
-      throw KitiError(
-        .usage,
-        "collision.divide \(divide) has \(divide.count) numbers, but the model has \(shape.blocks.count) stages.",
-        remedy: "Give one number for each stage, such as \(shape.defaultDivide); 0 leaves a stage without collisions.")
-    }
+    try collision.requireDivide(divide, stages: shape.blocks.count, example: shape.defaultDivide)
     self.shape = shape
     self.capacity = capacity
     stem = NormalizedConvolution(
@@ -74,8 +69,6 @@ public final class ResNet: Model {
     var input = start
     for (stage, count) in shape.blocks.enumerated() {
       let channels = shape.width << stage
-      var options = collision
-      if collision.scheme != .none, divide[stage] == 0 { options.scheme = .none }
       var carried: CarriedVelocities?
       for index in 0..<count {
         let stride = stage > 0 && index == 0 ? 2 : 1
@@ -83,21 +76,15 @@ public final class ResNet: Model {
           path: "stages/\(stage)/\(index)", inputShape: input, channels: channels,
           outputs: shape.hasBottlenecks ? 4 * channels : channels, stride: stride, shortcut: shape.shortcut,
           startsAsShortcut: shape.startsAsShortcuts, place: .init(isFirst: index == 0, isLast: index == count - 1))
-        input = [(input[0] + stride - 1) / stride, (input[1] + stride - 1) / stride, form.outputs]
-        let places = input[0] * input[1]
-        if options.carry, index == 0 {
-          carried = CarriedVelocities(size: places * form.outputs, capacity: capacity)
+        input = form.outputShape
+        if collision.carry, index == 0 {
+          carried = CarriedVelocities(size: input.reduce(1, *), capacity: capacity)
           stages.carried.append(carried!)
         }
-        let particles =
-          options.scheme == .none
-          ? ParticleLayout(count: 2, pieces: 1, pieceLength: 0, pieceStride: 0, particleStride: 0)
-          : try ParticleLayout.divided(
-            places: places, channels: form.outputs, divide: divide[stage], layer: "model layer \(form.path)")
-        let residual = CollisionResidual(
-          layout: particles, options: options, name: form.path, layerIndex: stages.blocks.count, capacity: capacity)
         stages.blocks.append(
-          ResidualBlock(form, collision: residual, carried: carried, workspace: stages.workspace, capacity: capacity))
+          try ResidualBlock(
+            form, collision: collision, divide: collision.scheme == .none ? 0 : divide[stage],
+            index: stages.blocks.count, carried: carried, workspace: stages.workspace, capacity: capacity))
       }
     }
     return stages
@@ -167,15 +154,10 @@ public final class ResNet: Model {
   private func headBackward(
     _ outputGradient: UnsafePointer<Float>, into gradient: UnsafeMutablePointer<Float>, batch: Int, pass: Pass
   ) {
-    let last = blocks[blocks.count - 1]
-    let (channels, g) = (last.outputShape[2], pooledGradient.pointer)
-    let rows = batch * last.outputShape[0] * last.outputShape[1]
+    let (last, g) = (blocks[blocks.count - 1], pooledGradient.pointer)
     head.backward(pooled.last!.pointer, outputGradient: outputGradient, into: g, samples: 0..<batch, pass: pass)
     dropout?.backward(pooled[0].pointer, outputGradient: g, into: g, samples: 0..<batch, pass: pass)
     pooling.backward(last.output.pointer, outputGradient: g, into: gradient, samples: 0..<batch, pass: pass)
-    rectifyGradient(gradient, where: last.output.pointer, count: rows * channels)
-    if let sums = last.finish(pass).sums {
-      addChannelSums(gradient, times: sums.factor, rows: rows, channels: channels, to: sums.sums)
-    }
+    last.finish(gradient, batch: batch, pass: pass)
   }
 }

@@ -4,12 +4,15 @@ public enum ModelConfiguration: Sendable, Equatable {
   case fno1d(FNO1DConfiguration)
   /// A deep residual network for small images.
   case resnet(ResNetConfiguration)
+  /// A short, wide residual network for quick training on small images.
+  case whitenedResNet(WhitenedResNetConfiguration)
 
   /// The collisions in its residual blocks.
   public var collision: CollisionConfiguration {
     switch self {
     case .fno1d(let values): values.collision
     case .resnet(let values): values.collision
+    case .whitenedResNet(let values): values.collision
     }
   }
 }
@@ -32,12 +35,14 @@ extension ModelConfiguration {
   private static let kinds: [Kind] = [
     Kind(FNO1DConfiguration.self, ModelConfiguration.fno1d),
     Kind(ResNetConfiguration.self, ModelConfiguration.resnet),
+    Kind(WhitenedResNetConfiguration.self, ModelConfiguration.whitenedResNet),
   ]
 
   private var values: any ModelKindConfiguration {
     switch self {
     case .fno1d(let values): values
     case .resnet(let values): values
+    case .whitenedResNet(let values): values
     }
   }
 

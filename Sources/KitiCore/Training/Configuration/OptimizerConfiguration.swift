@@ -38,10 +38,13 @@ public struct SGDConfiguration: Sendable, Equatable {
   public var momentum: Double
   /// Whether the step looks ahead along the momentum, which must be above 0.
   public var nesterov: Bool
+  /// How many times faster the shifts of batch norms learn than the rest, above 0.
+  public var shiftRate: Double
 
-  public init(momentum: Double = 0, nesterov: Bool = false) {
+  public init(momentum: Double = 0, nesterov: Bool = false, shiftRate: Double = 1) {
     self.momentum = momentum
     self.nesterov = nesterov
+    self.shiftRate = shiftRate
   }
 }
 
@@ -129,11 +132,12 @@ extension OptimizerConfiguration {
 }
 
 extension SGDConfiguration {
-  fileprivate static let keys = ["momentum", "nesterov"]
+  fileprivate static let keys = ["momentum", "nesterov", "shiftRate"]
 
   fileprivate init(_ section: ConfigurationSection) throws {
     momentum = try section.value("momentum", .number(.zeroToBelowOne), default: 0)
     nesterov = try section.value("nesterov", .boolean(), default: false)
+    shiftRate = try section.value("shiftRate", .number(.positive), default: 1)
     if nesterov, momentum == 0 {
       throw section.impossible(
         "nesterov", "is true, but '\(section.dotted("momentum"))' is 0", remedy: "Give a momentum above 0.")
@@ -141,7 +145,7 @@ extension SGDConfiguration {
   }
 
   fileprivate var entries: [(String, ConfigurationNode)] {
-    [("momentum", .number(momentum)), ("nesterov", .boolean(nesterov))]
+    [("momentum", .number(momentum)), ("nesterov", .boolean(nesterov)), ("shiftRate", .number(shiftRate))]
   }
 }
 

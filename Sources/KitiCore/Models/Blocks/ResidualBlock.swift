@@ -16,7 +16,14 @@ final class ResidualBlock {
     var stride: Int
     var shortcut: ResNet.Shortcut
     var startsAsShortcut: Bool
+    /// Whether the 3×3 convolutions start by passing their inputs on.
+    var startsAsIdentity = false
     var place: CarriedVelocities.Place
+
+    /// `[height, width, channels]` of the output.
+    var outputShape: [Int] {
+      [(inputShape[0] + stride - 1) / stride, (inputShape[1] + stride - 1) / stride, outputs]
+    }
   }
 
   private enum Shortcut {
@@ -41,19 +48,23 @@ final class ResidualBlock {
   private let place: CarriedVelocities.Place
 
   /// - Parameters:
-  ///   - collision: of the block's output shape.
+  ///   - collision: how particles collide.
+  ///   - divide: how many places a particle takes; 0 leaves the block without collisions.
+  ///   - index: of the block in the model: part of its collisions' random streams.
   ///   - carried: velocities that pass through the blocks of a stage; nil if each block has its own.
   ///   - workspace: room for a sample of the output; blocks share it.
+  /// - Throws: a usage error for places that do not divide.
   init(
-    _ form: Form, collision: CollisionResidual, carried: CarriedVelocities?, workspace: BlockWorkspace, capacity: Int
-  ) {
+    _ form: Form, collision options: CollisionOptions, divide: Int, index: Int, carried: CarriedVelocities?,
+    workspace: BlockWorkspace, capacity: Int
+  ) throws(KitiError) {
     path = form.path
     inputShape = form.inputShape
     stride = form.stride
-    self.collision = collision
+    collision = try Self.collisions(form, options, divide, index, capacity)
     self.carried = carried
     self.workspace = workspace
-    timeStep = Float(collision.options.timeStep)
+    timeStep = Float(options.timeStep)
     place = form.place
     var (convolutions, shape): ([NormalizedConvolution], [Int]) = ([], form.inputShape)
     let kernels = form.channels == form.outputs ? [3, 3] : [1, 3, 1]
@@ -63,7 +74,8 @@ final class ResidualBlock {
         path: ("\(form.path)/convolution\(index + 1)", "\(form.path)/norm\(index + 1)"), inputShape: shape,
         outputs: isLast ? form.outputs : form.channels, kernel: kernel,
         stride: index == kernels.firstIndex(of: 3) ? form.stride : 1,
-        initialScale: isLast && form.startsAsShortcut ? 0 : 1, capacity: capacity)
+        startsAsIdentity: form.startsAsIdentity && kernel == 3, initialScale: isLast && form.startsAsShortcut ? 0 : 1,
+        capacity: capacity)
       convolutions.append(convolution)
       shape = convolution.outputShape
     }
@@ -80,6 +92,21 @@ final class ResidualBlock {
           path: ("\(form.path)/shortcut/convolution", "\(form.path)/shortcut/norm"), inputShape: form.inputShape,
           outputs: form.outputs, kernel: 1, stride: form.stride, capacity: capacity))
     }
+  }
+
+  private static func collisions(
+    _ form: Form, _ options: CollisionOptions, _ divide: Int, _ index: Int, _ capacity: Int
+  ) throws(KitiError) -> CollisionResidual {
+    var options = options
+    if divide == 0 { options.scheme = .none }
+    let shape = form.outputShape
+    let particles =
+      options.scheme == .none
+      ? ParticleLayout(count: 2, pieces: 1, pieceLength: 0, pieceStride: 0, particleStride: 0)
+      : try ParticleLayout.divided(
+        places: shape[0] * shape[1], channels: shape[2], divide: divide, layer: "model layer \(form.path)")
+    return CollisionResidual(
+      layout: particles, options: options, name: form.path, layerIndex: index, capacity: capacity)
   }
 
   private var projection: NormalizedConvolution? {
@@ -181,6 +208,13 @@ final class ResidualBlock {
       sums: movesBySample(pass) ? nil : convolutions[convolutions.count - 1].gradientSums)
   }
 
+  /// Finishes a gradient with respect to y that no convolution's backward pass has made.
+  func finish(_ gradient: UnsafeMutablePointer<Float>, batch: Int, pass: Pass) {
+    rectifyGradient(gradient, where: output.pointer, count: batch * size)
+    guard let sums = finish(pass).sums else { return }
+    addChannelSums(gradient, times: sums.factor, rows: batch * places, channels: channels, to: sums.sums)
+  }
+
   /// - Parameters:
   ///   - gradients: the current one is with respect to y, finished as `finish` says; afterwards with respect to the
   ///     input.
@@ -257,6 +291,20 @@ final class ResidualBlock {
       announce(projection.convolution.weight)
     }
     return free
+  }
+}
+
+extension CollisionOptions {
+  /// - Parameters:
+  ///   - divide: how many places a particle takes, for each stage.
+  ///   - example: what it might be.
+  /// - Throws: a usage error unless there is one number for each stage, or nothing collides.
+  func requireDivide(_ divide: [Int], stages: Int, example: [Int]) throws(KitiError) {
+    guard scheme == .none || divide.count == stages else {
+      throw KitiError(
+        .usage, "collision.divide \(divide) has \(divide.count) numbers, but the model has \(stages) stages.",
+        remedy: "Give one number for each stage, such as \(example); 0 leaves a stage without collisions.")
+    }
   }
 }
 

@@ -1,22 +1,20 @@
 import KitiCore
 
-/// A residual network with its store, a loss and batches of images, all by the formulas of the fixtures.
-final class ResNetRig {
-  let model: ResNet
+/// A network for images with its store, a loss and batches, all by the formulas of the fixtures.
+class ImageRig {
+  private let network: any Model
   let store: ParameterStore
   let input: GuardedArray
   let target: GuardedArray
   let gradient: GuardedArray
   var loss = SoftmaxCrossEntropy()
-  private var inputSize: Int { model.inputShape.reduce(1, *) }
-  private var classes: Int { model.shape.classes }
+  private let inputSize: Int
+  private let classes: Int
 
-  /// - Parameter batches: how many different batches of `capacity` samples there are.
-  init(
-    _ shape: ResNet.Shape, collision: CollisionOptions = .init(scheme: .none), divide: [Int] = [], capacity: Int,
-    batches: Int = 1
-  ) throws {
-    model = try ResNet(shape: shape, collision: collision, divide: divide, capacity: capacity)
+  /// - Parameter batches: how many different batches of as many samples as the model takes there are.
+  init(_ model: any Model, batches: Int = 1) {
+    network = model
+    let capacity = model.capacity
     store = ParameterStore(model, seed: 1)
     for (stream, parameter) in model.parameters.enumerated() {
       let (offset, bound): (Double, Double)
@@ -31,14 +29,15 @@ final class ResNetRig {
       let numbers = Self.numbers(stream: stream, count: parameter.count, bound: bound, offset: offset)
       for index in numbers.indices { parameter.values[index] = numbers[index] }
     }
-    let size = shape.inputShape.reduce(1, *)
+    let (size, classes) = (model.inputShape.reduce(1, *), model.outputShape[0])
+    (inputSize, self.classes) = (size, classes)
     input = GuardedArray(
       (0..<batches).flatMap { Self.numbers(stream: 1_000 + $0, count: capacity * size, bound: 3.0.squareRoot()) })
     target = GuardedArray(
       (0..<batches).flatMap { batch in
-        (0..<capacity).map { Float(Int(Self.word(stream: 2_000 + batch, $0) >> 8) % shape.classes) }
+        (0..<capacity).map { Float(Int(Self.word(stream: 2_000 + batch, $0) >> 8) % classes) }
       })
-    gradient = GuardedArray(count: capacity * shape.classes)
+    gradient = GuardedArray(count: capacity * classes)
   }
 
   /// As `formula_words` of scripts/reference/images.py.
@@ -54,7 +53,7 @@ final class ResNetRig {
   }
 
   func forward(batch: Int, pass: Pass, first: Int = 0) -> [Float] {
-    let prediction = model.forward(input.pointer + first * inputSize, batch: batch, pass: pass)
+    let prediction = network.forward(input.pointer + first * inputSize, batch: batch, pass: pass)
     return Array(UnsafeBufferPointer(start: prediction, count: batch * classes))
   }
 
@@ -64,11 +63,11 @@ final class ResNetRig {
     batch: Int, pass: Pass, first: Int = 0, samples: Int? = nil, observer: (any GradientObserver)? = nil
   ) -> Double {
     let samples = samples ?? batch
-    let prediction = model.forward(input.pointer + first * inputSize, batch: batch, pass: pass)
+    let prediction = network.forward(input.pointer + first * inputSize, batch: batch, pass: pass)
     let sum = loss.sum(
       prediction: prediction, target: target.pointer + first, batch: batch, classes: classes,
       scale: 1 / Float(samples), gradient: gradient.pointer)
-    model.backward(outputGradient: gradient.pointer, batch: batch, pass: pass, observer: observer)
+    network.backward(outputGradient: gradient.pointer, batch: batch, pass: pass, observer: observer)
     return sum.loss / Double(samples)
   }
 
@@ -77,4 +76,27 @@ final class ResNetRig {
   var allGradients: [Float] { Array(store.gradients.buffer) }
 
   func clearGradients() { store.gradients.buffer.update(repeating: 0) }
+}
+
+final class ResNetRig: ImageRig {
+  let model: ResNet
+
+  init(
+    _ shape: ResNet.Shape, collision: CollisionOptions = .init(scheme: .none), divide: [Int] = [], capacity: Int,
+    batches: Int = 1
+  ) throws {
+    model = try ResNet(shape: shape, collision: collision, divide: divide, capacity: capacity)
+    super.init(model, batches: batches)
+  }
+}
+
+final class WhitenedResNetRig: ImageRig {
+  let model: WhitenedResNet
+
+  init(
+    _ shape: WhitenedResNet.Shape, collision: CollisionOptions = .init(scheme: .none), divide: [Int] = [], capacity: Int
+  ) throws {
+    model = try WhitenedResNet(shape: shape, collision: collision, divide: divide, capacity: capacity)
+    super.init(model)
+  }
 }

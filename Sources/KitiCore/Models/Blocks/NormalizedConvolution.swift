@@ -12,11 +12,12 @@ final class NormalizedConvolution {
   ///   - inputShape: `[height, width, in]`.
   init(
     path: (convolution: String, norm: String), inputShape: [Int], outputs: Int, kernel: Int, stride: Int,
-    initialScale: Float = 1, capacity: Int
+    startsAsIdentity: Bool = false, initialScale: Float = 1, capacity: Int
   ) {
     self.path = path
     convolution = Convolution2D(
-      path.convolution, inputShape: inputShape, outputs: outputs, kernel: kernel, stride: stride, capacity: capacity)
+      path.convolution, inputShape: inputShape, outputs: outputs, kernel: kernel, stride: stride,
+      startsAsIdentity: startsAsIdentity, capacity: capacity)
     norm = BatchNorm2D(path.norm, shape: convolution.outputShape, initialScale: initialScale)
     output = AlignedBuffer(count: capacity * convolution.shape.outputSize)
   }
