@@ -38,12 +38,13 @@ let package = Package(
     .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .systemLibrary(name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+    .systemLibrary(name: "CVector"),
     .target(name: "KitiMPI", dependencies: ["CMPI"]),
     .target(name: "KitiHDF5", dependencies: ["CHDF5", "KitiMPI"]),
     .target(
       name: "KitiCore",
       dependencies: [
-        "KitiMPI", "KitiHDF5", "CFFTW", "CXXHash", "CArchive", "CPNG", "CTurboJPEG", "Yams",
+        "KitiMPI", "KitiHDF5", "CFFTW", "CXXHash", "CArchive", "CPNG", "CTurboJPEG", "CVector", "Yams",
       ],
       swiftSettings: processor),
     .executableTarget(

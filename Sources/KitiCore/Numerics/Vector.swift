@@ -1,3 +1,5 @@
+import CVector
+
 #if KITI_AVX512
   /// As many numbers as one register of the processor holds.
   typealias Vector = SIMD16<Float>
@@ -82,4 +84,20 @@ func transposeSquare(
     side /= 2
   }
   for i in 0..<width { store(rows[unchecked: i], output + i &* outputStride) }
+}
+
+// Found before the standard library's, which are loops over lanes that do not always become one instruction.
+extension Vector {
+  /// self + x · y, rounded once.
+  @inline(__always)
+  func addingProduct(_ x: Vector, _ y: Vector) -> Vector {
+    #if KITI_AVX512
+      kiti_fma16(x, y, self)
+    #else
+      kiti_fma8(x, y, self)
+    #endif
+  }
+
+  @inline(__always)
+  mutating func addProduct(_ x: Vector, _ y: Vector) { self = addingProduct(x, y) }
 }

@@ -8,6 +8,7 @@ package final class WinogradConvolution: ConvolutionKernel {
   let plan: WinogradPlan
   let weights: WinogradWeights
   private let scratch: AlignedBuffer<Float>
+  private let strip: WinogradStrip
   /// What is read of the current sample.
   let source: PaddedImage
   let gradient: PaddedImage
@@ -31,6 +32,7 @@ package final class WinogradConvolution: ConvolutionKernel {
     precondition(WinogradConvolution.fits(shape))
     plan = WinogradPlan(shape, capacity: capacity)
     scratch = AlignedBuffer(count: WinogradProduct.points * width)
+    strip = WinogradStrip(plan)
     weights = WinogradWeights(plan, scratch: scratch.pointer)
     source = PaddedImage(height: shape.height, width: shape.width, channels: shape.inputs)
     gradient = PaddedImage(height: shape.height, width: shape.width, channels: shape.outputs)
@@ -46,7 +48,8 @@ package final class WinogradConvolution: ConvolutionKernel {
   package var workspaceBytes: Int {
     let panels = inputTiles.byteCount + gradientTiles.byteCount + gradientInputTiles.byteCount
     let products = inputProducts === gradientInputTiles ? 0 : inputProducts.byteCount + outputProducts.byteCount
-    return weights.byteCount + scratch.byteCount + source.byteCount + gradient.byteCount + panels + products
+    return weights.byteCount + scratch.byteCount + strip.byteCount + source.byteCount + gradient.byteCount + panels
+      + products
   }
 
   package func forward(
@@ -56,7 +59,7 @@ package final class WinogradConvolution: ConvolutionKernel {
     guard samples > 0 else { return }
     weights.prepare(weight, isTransposed: false)
     let target = WinogradTarget(
-      output, channels: plan.outputs, shape: plan.shape, scratch: scratch.pointer,
+      output, channels: plan.outputs, shape: plan.shape, scratch: scratch.pointer, strip: strip,
       finish: nil, sums: sums)
     forEachBlock(samples) { block in
       block.forEachRow { sample, row, tile in
@@ -75,8 +78,8 @@ package final class WinogradConvolution: ConvolutionKernel {
     guard samples > 0 else { return }
     let target = inputGradient.map {
       WinogradTarget(
-        $0, channels: plan.inputs, shape: plan.shape, scratch: scratch.pointer, finish: finish,
-        sums: finish.sums?.sums)
+        $0, channels: plan.inputs, shape: plan.shape, scratch: scratch.pointer, strip: strip,
+        finish: finish, sums: finish.sums?.sums)
     }
     if target != nil { weights.prepare(weight, isTransposed: true) }
     forEachBlock(samples) { block in

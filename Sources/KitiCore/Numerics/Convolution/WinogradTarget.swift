@@ -5,6 +5,7 @@ struct WinogradTarget {
   private let height: Int
   private let imageWidth: Int
   private let scratch: WinogradScratch
+  private let strip: WinogradStrip
   /// What is done to an input's gradient; nil for an output.
   private let finish: GradientFinish?
   /// `[2, channels]`
@@ -13,13 +14,14 @@ struct WinogradTarget {
   /// - Parameter sums: of an output: receives the sums of each channel and of its squares.
   init(
     _ values: UnsafeMutablePointer<Float>, channels: WinogradPlan.Channels, shape: ConvolutionShape,
-    scratch: WinogradScratch, finish: GradientFinish?, sums: UnsafeMutablePointer<Double>?
+    scratch: WinogradScratch, strip: WinogradStrip, finish: GradientFinish?, sums: UnsafeMutablePointer<Double>?
   ) {
     self.values = values
     self.channels = channels
     height = shape.height
     imageWidth = shape.width
     self.scratch = scratch
+    self.strip = strip
     self.finish = finish
     self.sums = sums
   }
@@ -27,64 +29,97 @@ struct WinogradTarget {
   /// Transforms the products of a block of tiles and of channels and stores the result. A block has few enough places
   /// for their sums in single precision.
   func storeTiles(of products: WinogradPanel, channelBlock: Int, _ block: WinogradBlock) {
-    let end = channels.count(of: channelBlock)
-    var offset = 0
-    while offset < end {
-      let (channel, lanes) = (channels.first(channelBlock) &+ offset, min(width, end &- offset))
-      let source = UnsafePointer(products.block(0) + offset)
-      if let finish {
-        var finisher = GradientFinisher(finish, channel: channel, lanes: lanes)
-        storeVector(source, products.strides, channel, lanes, block, &finisher)
-        if let sums { finisher.totals.add(to: sums + channel, channels: channels.count, lanes: lanes) }
-      } else {
-        var totals = VectorTotals()
-        storeVector(source, products.strides, channel, lanes, block, &totals)
-        if let sums { totals.add(to: sums + channel, channels: channels.count, lanes: lanes) }
+    let (first, end) = (channels.first(channelBlock), channels.count(of: channelBlock))
+    strip.totals.buffer.update(repeating: 0)
+    block.forEachRow { sample, row, tile in
+      transformRow(
+        UnsafePointer(products.block(0)) + tile &* products.strides.row, products.strides,
+        columns: block.plan.tilesWide, channels: channels.paddedCount(of: channelBlock))
+      let rows = min(4, height &- 4 &* row)
+      let place = (sample &* height &+ 4 &* row) &* imageWidth &* channels.count
+      var offset = 0
+      while offset < end {
+        finishVector(place, channel: first &+ offset, offset: offset, rows: rows, lanes: min(width, end &- offset))
+        offset &+= width
       }
-      offset &+= width
+    }
+    guard let sums else { return }
+    let totals = strip.totals.pointer
+    for channel in 0..<end {
+      sums[first &+ channel] += Double(totals[channel])
+      sums[channels.count &+ first &+ channel] += Double(totals[strip.placeStride &+ channel])
     }
   }
 
-  /// One vector of channels.
-  @inline(__always)
-  private func storeVector<F: TileFinisher>(
-    _ products: UnsafePointer<Float>, _ strides: WinogradProduct.Strides, _ channel: Int, _ lanes: Int,
-    _ block: WinogradBlock, _ finisher: inout F
+  /// Products of a row of tiles to their places in the strip.
+  @inline(never)
+  private func transformRow(
+    _ products: UnsafePointer<Float>, _ strides: WinogradProduct.Strides, columns: Int, channels: Int
   ) {
-    let (placeStride, rowStride) = (channels.count, imageWidth &* channels.count)
-    let values = values
-    block.forEachRow { sample, row, tile in
-      let rows = min(4, height &- 4 &* row)
-      for column in 0..<block.plan.tilesWide {
-        let columns = min(4, imageWidth &- 4 &* column)
-        let first = ((sample &* height &+ 4 &* row) &* imageWidth &+ 4 &* column) &* placeStride &+ channel
-        let source = products + (tile &+ column) &* strides.row
-        if rows == 4 && columns == 4 && lanes == width {
-          transformTile(
-            source, rowStride: 6 &* strides.point, columnStride: strides.point, scratch, WinogradTransform.output
-          ) { i, result in
-            let place = first &+ i &* rowStride
-            let finished = finisher.apply(result, place, placeStride, lanes: width)
-            for j in 0..<4 { store(finished[unchecked: j], values + (place &+ j &* placeStride)) }
-          }
-        } else {
-          transformTile(
-            source, rowStride: 6 &* strides.point, columnStride: strides.point, scratch, WinogradTransform.output
-          ) { i, result in
-            for j in 0..<(i < rows ? columns : 0) {
-              let place = first &+ i &* rowStride &+ j &* placeStride
-              let finished: InlineArray<1, Vector> = finisher.apply([result[j]], place, placeStride, lanes: lanes)
-              store(finished[0], values + place, lanes: lanes)
-            }
-          }
+    let (scratch, pointStride, tileStride) = (scratch, strides.point, strides.row)
+    let (placeStride, rowStride, target) = (strip.placeStride, strip.rowStride, strip.values.pointer)
+    for column in 0..<columns {
+      var channel = 0
+      while channel < channels {
+        let place = target + (4 &* column &* placeStride &+ channel)
+        transformTile(
+          products + (column &* tileStride &+ channel), rowStride: 6 &* pointStride, columnStride: pointStride, scratch,
+          WinogradTransform.output
+        ) { i, result in
+          for j in 0..<4 { store(result[unchecked: j], place + (i &* rowStride &+ j &* placeStride)) }
         }
+        channel &+= width
       }
     }
+  }
+
+  /// Stores one vector of channels of the strip.
+  ///
+  /// - Parameter first: offset of the strip's first place in the result.
+  private func finishVector(_ first: Int, channel: Int, offset: Int, rows: Int, lanes: Int) {
+    let place = first &+ channel
+    if let finish {
+      sweep(place, offset, rows, lanes, GradientFinisher(finish, channel: channel, lanes: lanes))
+    } else {
+      sweep(place, offset, rows, lanes, VectorTotals())
+    }
+  }
+
+  @inline(never)
+  private func sweep<F: TileFinisher>(_ first: Int, _ offset: Int, _ rows: Int, _ lanes: Int, _ start: F) {
+    var finisher = start
+    let (stride, stripStride, imageWidth) = (channels.count, strip.placeStride, imageWidth)
+    for row in 0..<rows {
+      var source = UnsafePointer(strip.values.pointer) + (row &* strip.rowStride &+ offset)
+      var place = first &+ row &* imageWidth &* stride
+      var left = imageWidth
+      while left >= 4, lanes == width {
+        var four = InlineArray<4, Vector>(repeating: .zero)
+        for j in 0..<4 { four[unchecked: j] = load(source + j &* stripStride) }
+        let finished = finisher.apply(four, place, stride, lanes: width)
+        for j in 0..<4 { store(finished[unchecked: j], values + (place &+ j &* stride)) }
+        source += 4 &* stripStride
+        place &+= 4 &* stride
+        left &-= 4
+      }
+      while left > 0 {
+        let one: InlineArray<1, Vector> = [load(source, lanes: lanes)]
+        store(finisher.apply(one, place, stride, lanes: lanes)[0], values + place, lanes: lanes)
+        source += stripStride
+        place &+= stride
+        left &-= 1
+      }
+    }
+    let totals = strip.totals.pointer + offset
+    store(load(totals) + finisher.totals.sum, totals)
+    store(load(totals + stripStride) + finisher.totals.product, totals + stripStride)
   }
 }
 
 /// What happens to results of one vector of channels before they are stored.
 private protocol TileFinisher {
+  var totals: VectorTotals { get }
+
   /// - Parameters:
   ///   - values: of places next to each other.
   ///   - first: offset of the first one, `stride` before that of the next.
@@ -95,27 +130,32 @@ private protocol TileFinisher {
 
 /// Sums of one vector of channels: of numbers, and of their products with others.
 private struct VectorTotals {
-  var sum = Vector(repeating: 0)
-  var product = Vector(repeating: 0)
+  private(set) var sum = Vector(repeating: 0)
+  private(set) var product = Vector(repeating: 0)
 
-  func add(to sums: UnsafeMutablePointer<Double>, channels: Int, lanes: Int) {
-    for lane in 0..<lanes {
-      sums[lane] += Double(sum[lane])
-      sums[channels &+ lane] += Double(product[lane])
+  /// One addition waits for the last, however many places there are.
+  @inline(__always)
+  mutating func add<let places: Int>(_ values: InlineArray<places, Vector>, _ factors: InlineArray<places, Vector>) {
+    var s = values[unchecked: 0]
+    var p = values[unchecked: 0] * factors[unchecked: 0]
+    for j in 1..<places {
+      s += values[unchecked: j]
+      p.addProduct(values[unchecked: j], factors[unchecked: j])
     }
+    sum += s
+    product += p
   }
 }
 
 /// The forward pass only sums numbers and their squares.
 extension VectorTotals: TileFinisher {
+  var totals: VectorTotals { self }
+
   @inline(__always)
   mutating func apply<let places: Int>(
     _ values: InlineArray<places, Vector>, _: Int, _: Int, lanes: Int
   ) -> InlineArray<places, Vector> {
-    for j in 0..<places {
-      sum += values[unchecked: j]
-      product.addProduct(values[unchecked: j], values[unchecked: j])
-    }
+    add(values, values)
     return values
   }
 }
@@ -127,7 +167,7 @@ private struct GradientFinisher: TileFinisher {
   private let shift: Vector
   private let isNormalized: Bool
   private let factor: UnsafePointer<Float>?
-  var totals = VectorTotals()
+  private(set) var totals = VectorTotals()
 
   init(_ finish: GradientFinish, channel: Int, lanes: Int) {
     other = finish.other
@@ -158,10 +198,9 @@ private struct GradientFinisher: TileFinisher {
       }
     }
     if let factor {
-      for j in 0..<places {
-        totals.sum += values[unchecked: j]
-        totals.product.addProduct(values[unchecked: j], load(factor + (first &+ j &* stride), lanes: lanes))
-      }
+      var factors = values
+      for j in 0..<places { factors[unchecked: j] = load(factor + (first &+ j &* stride), lanes: lanes) }
+      totals.add(values, factors)
     }
     return values
   }

@@ -16,12 +16,15 @@ enum WinogradTransform {
   @inline(__always)
   static func input(_ d: Six) -> Six {
     let nearEven = d[4].addingProduct(d[2], Vector(repeating: -2))
-    let nearOdd = d[3].addingProduct(d[1], Vector(repeating: -2)) * Vector(repeating: near)
+    let nearOdd = d[3].addingProduct(d[1], Vector(repeating: -2))
     let farEven = d[4].addingProduct(d[2], Vector(repeating: -0.5))
-    let farOdd = d[3].addingProduct(d[1], Vector(repeating: -0.5)) * Vector(repeating: far)
+    let farOdd = d[3].addingProduct(d[1], Vector(repeating: -0.5))
     return [
       (d[0] + d[4]).addingProduct(d[2], Vector(repeating: -2.5)),
-      nearEven + nearOdd, nearEven - nearOdd, farEven + farOdd, farEven - farOdd,
+      nearEven.addingProduct(nearOdd, Vector(repeating: near)),
+      nearEven.addingProduct(nearOdd, Vector(repeating: -near)),
+      farEven.addingProduct(farOdd, Vector(repeating: far)),
+      farEven.addingProduct(farOdd, Vector(repeating: -far)),
       (d[1] + d[5]).addingProduct(d[3], Vector(repeating: -2.5)),
     ]
   }
@@ -43,10 +46,17 @@ enum WinogradTransform {
   @inline(__always)
   static func outputGradient(_ g: Four) -> Six {
     let nearEven = g[0].addingProduct(g[2], Vector(repeating: 0.5))
-    let nearOdd = g[1].addingProduct(g[3], Vector(repeating: 0.5)) * Vector(repeating: near)
+    let nearOdd = g[1].addingProduct(g[3], Vector(repeating: 0.5))
     let farEven = g[0].addingProduct(g[2], Vector(repeating: 2))
-    let farOdd = g[1].addingProduct(g[3], Vector(repeating: 2)) * Vector(repeating: far)
-    return [g[0], nearEven + nearOdd, nearEven - nearOdd, farEven + farOdd, farEven - farOdd, g[3]]
+    let farOdd = g[1].addingProduct(g[3], Vector(repeating: 2))
+    return [
+      g[0],
+      nearEven.addingProduct(nearOdd, Vector(repeating: near)),
+      nearEven.addingProduct(nearOdd, Vector(repeating: -near)),
+      farEven.addingProduct(farOdd, Vector(repeating: far)),
+      farEven.addingProduct(farOdd, Vector(repeating: -far)),
+      g[3],
+    ]
   }
 
   /// G: a kernel to its values at the points.
