@@ -27,13 +27,19 @@ struct ResNet20Bench: ParsableCommand {
 extension StepBench {
   fileprivate static func measureResNet(depth: Int, _ options: BenchOptions) throws {
     try measure("resnet\(depth)", options, batch: 128) { collision, batch, communicator in
-      let shape = ResNet.Shape(depth: depth, classes: 10)
-      let model = try ResNet(shape: shape, collision: collision, divide: shape.defaultDivide, capacity: batch)
-      return StepBench(
-        model: model, objective: ClassificationObjective(classes: shape.classes), targets: .classes(shape.classes),
-        optimizer: {
-          StochasticGradientDescent(count: $0.count, momentum: 0.9, nesterov: true, weightDecay: 5e-4)
-        }, learningRate: 0.1, bucketMiB: 4, communicator: communicator)
+      try resNet(depth: depth, collision: collision, batch: batch, communicator: communicator)
     }
+  }
+
+  static func resNet(
+    depth: Int, collision: CollisionOptions, batch: Int, communicator: Communicator
+  ) throws -> StepBench {
+    let shape = ResNet.Shape(depth: depth, classes: 10)
+    let model = try ResNet(shape: shape, collision: collision, divide: shape.defaultDivide, capacity: batch)
+    return StepBench(
+      model: model, objective: ClassificationObjective(classes: shape.classes), targets: .classes(shape.classes),
+      optimizer: {
+        StochasticGradientDescent(count: $0.count, momentum: 0.9, nesterov: true, weightDecay: 5e-4)
+      }, learningRate: 0.1, bucketMiB: 4, communicator: communicator)
   }
 }
