@@ -25,7 +25,8 @@ public final class CollisionResidual: @unchecked Sendable {
 
   let engine: (any CollisionEngine)?
   private let layerIndex: UInt32
-  private var rankStream: (seed: UInt64, rank: Int, stream: RandomStream)?
+  /// The rank's stream, and one that all samples of a step share, on every rank.
+  private var streams: (seed: UInt64, rank: Int, own: RandomStream, shared: RandomStream)?
   private let momentum: AlignedBuffer<Double>
 
   /// - Parameters:
@@ -98,20 +99,24 @@ public final class CollisionResidual: @unchecked Sendable {
 
   private func draws(sample: Int, pass: Pass) -> CollisionDraws {
     let step = UInt32(truncatingIfNeeded: pass.step)
-    if options.streams == .sample, let indices = pass.sampleIndices {
-      let stream = RandomStream(
-        seed: pass.seed, stream: UInt64(indices[sample]), domain: .collision, index: layerIndex | 0x8000_0000)
-      return CollisionDraws(stream: stream, address: .init(step: step, sample: 0))
-    }
-    if rankStream?.seed != pass.seed || rankStream?.rank != pass.rank {
-      rankStream = (
+    if streams?.seed != pass.seed || streams?.rank != pass.rank {
+      streams = (
         pass.seed, pass.rank,
-        RandomStream(seed: pass.seed, stream: UInt64(pass.rank), domain: .collision, index: layerIndex)
+        RandomStream(seed: pass.seed, stream: UInt64(pass.rank), domain: .collision, index: layerIndex),
+        RandomStream(seed: pass.seed, stream: .max, domain: .collision, index: layerIndex | 0x8000_0000)
       )
     }
-    return CollisionDraws(
-      stream: rankStream!.stream,
-      address: .init(step: step, sample: UInt32(truncatingIfNeeded: pass.firstSample &+ sample)))
+    let (_, _, own, shared) = streams!
+    guard options.streams == .sample else {
+      let sample = UInt32(truncatingIfNeeded: pass.firstSample &+ sample)
+      return CollisionDraws(stream: own, shared: shared, address: .init(step: step, sample: sample))
+    }
+    guard let indices = pass.sampleIndices else {
+      preconditionFailure("streams: sample needs the samples' indices in the data set, and this pass has none")
+    }
+    let stream = RandomStream(
+      seed: pass.seed, stream: UInt64(indices[sample]), domain: .collision, index: layerIndex | 0x8000_0000)
+    return CollisionDraws(stream: stream, shared: shared, address: .init(step: step, sample: 0))
   }
 
   // MARK: - Drift
@@ -154,6 +159,8 @@ public final class CollisionResidual: @unchecked Sendable {
 /// Where a sample's random numbers come from in one step of one layer.
 struct CollisionDraws {
   var stream: RandomStream
+  /// What all samples of the step draw the same from.
+  var shared: RandomStream
   var address: RandomStream.Address
 
   /// Fills `normal` with the random normal vector of a pair, whose direction is the pair's, and returns its length.

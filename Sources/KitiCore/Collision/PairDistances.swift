@@ -5,6 +5,8 @@
 /// difference: what would cancel is exact, and equal particles have distance 0.
 final class PairDistances {
   private let layout: ParticleLayout
+  /// From particle to particle of what is measured.
+  private let particleStride: Int
   /// Particles rounded up to whole vectors: rows of the matrices.
   private let stride: Int
   /// A line more: rows that are a power of two apart would share a few sets of the cache.
@@ -12,7 +14,7 @@ final class PairDistances {
   /// `[n, stride]` each, upper triangle: squares, then probabilities; squares, then speeds.
   private let first: AlignedBuffer<Float>
   private let second: AlignedBuffer<Float>
-  /// Particles relative to their mean, `[n, d]`, and transposed, `[d, transposedStride]`.
+  /// Particles relative to their mean, `[n, particleStride]`, and transposed, `[particleStride, transposedStride]`.
   private let centred: AlignedBuffer<Float>
   private let transposed: AlignedBuffer<Float>
   private let mean: AlignedBuffer<Float>
@@ -28,17 +30,20 @@ final class PairDistances {
   private static let leastSquare: Float = 1e-20
   private static let blockRows = 48
 
-  init(_ layout: ParticleLayout) {
+  /// - Parameters:
+  ///   - stride: from particle to particle of what is measured, at least d.
+  ///   - workspace: of n · stride numbers; used while measuring.
+  init(_ layout: ParticleLayout, stride particleStride: Int, workspace: AlignedBuffer<Float>) {
     self.layout = layout
-    let (n, d) = (layout.count, layout.dimensions)
+    self.particleStride = particleStride
+    let n = layout.count
     stride = (n + 15) / 16 * 16
     first = AlignedBuffer(count: n * stride)
     second = AlignedBuffer(count: n * stride)
     transposedStride = stride + 16
-    let usesProducts = n >= Self.fewest
-    centred = AlignedBuffer(count: usesProducts ? n * d : 0)
-    transposed = AlignedBuffer(count: usesProducts ? transposedStride * d : 0)
-    mean = AlignedBuffer(count: d)
+    centred = workspace
+    transposed = AlignedBuffer(count: n >= Self.fewest ? transposedStride * particleStride : 0)
+    mean = AlignedBuffer(count: particleStride)
     norms = AlignedBuffer(count: stride)
     var lanes = Vector(repeating: 0)
     for lane in 0..<width { lanes[lane] = Float(lane) }
@@ -46,18 +51,22 @@ final class PairDistances {
   }
 
   var workspaceBytes: Int {
-    first.byteCount + second.byteCount + centred.byteCount + transposed.byteCount + mean.byteCount + norms.byteCount
+    first.byteCount + second.byteCount + transposed.byteCount + mean.byteCount + norms.byteCount
   }
 
   /// Probabilities of particle i with the particles j > i of the sample that was measured last, indexed by j.
   func probabilities(of i: Int) -> UnsafePointer<Float> { UnsafePointer(first.pointer + i &* stride) }
 
+  /// Relative speeds of particle i, likewise.
+  func speeds(of i: Int) -> UnsafePointer<Float> { UnsafePointer(second.pointer + i &* stride) }
+
+  /// - Parameters: positions and velocities, particle by particle.
   func measure(
-    position: UnsafePointer<Float>, velocity: UnsafePointer<Float>, law: AcceptanceLaw, strength: CollisionStrength,
+    positions: UnsafePointer<Float>, velocities: UnsafePointer<Float>, law: AcceptanceLaw, strength: CollisionStrength,
     _ statistics: inout CollisionStatistics
   ) {
-    squares(of: position, into: first.pointer)
-    squares(of: velocity, into: second.pointer)
+    squares(of: positions, into: first.pointer)
+    squares(of: velocities, into: second.pointer)
     let n = layout.count
     var fastest = Vector(repeating: 0)
     var (squares, speeds) = (0.0, 0.0)
@@ -73,8 +82,8 @@ final class PairDistances {
         squareLanes += valid(square, particles, i)
         speedLanes += speed
       }
-      squares += Double(squareLanes.sum())
-      speeds += Double(speedLanes.sum())
+      squares += Double(laneSum(squareLanes))
+      speeds += Double(laneSum(speedLanes))
     }
     let inverse = law.inverseLength(squares: squares, pairs: n * (n - 1) / 2, factor: strength.lengthFactor)
     let scale = law.scale(coefficient: strength.coefficient, fastest: fastest.max())
@@ -112,7 +121,7 @@ final class PairDistances {
     let n = layout.count
     guard n >= Self.fewest else {
       for i in 0..<n {
-        for j in i &+ 1..<n { matrix[i &* stride &+ j] = layout.squaredDistance(i, j, values) }
+        for j in i &+ 1..<n { matrix[i &* stride &+ j] = distance(i, j, values) }
       }
       return
     }
@@ -133,27 +142,38 @@ final class PairDistances {
         least.replace(with: own, where: own .< least)
       }
       guard least.min() < 0 else { continue }
-      for j in i &+ 1..<n where row[j] < 0 { row[j] = layout.squaredDistance(i, j, values) }
+      for j in i &+ 1..<n where row[j] < 0 { row[j] = distance(i, j, values) }
     }
+  }
+
+  /// |a_i − a_j|² by the difference.
+  private func distance(_ i: Int, _ j: Int, _ values: UnsafePointer<Float>) -> Float {
+    squaredDistance(values + i &* particleStride, values + j &* particleStride, count: layout.dimensions)
   }
 
   /// The inner products of all particles relative to their mean, upper triangle.
   private func products(of values: UnsafePointer<Float>, into matrix: UnsafeMutablePointer<Float>) {
-    let (n, d) = (layout.count, layout.dimensions)
-    layout.gather(values, into: centred.pointer)
+    let (n, d, step) = (layout.count, layout.dimensions, particleStride)
     mean.buffer.update(repeating: 0)
-    addColumnSums(centred.pointer, rows: n, columns: d, to: mean.pointer)
-    rescale(mean.pointer, by: 1 / Float(n), count: d)
-    for i in 0..<n {
-      add(centred.pointer + i &* d, mean.pointer, scale: -1, count: d, into: centred.pointer + i &* d)
-    }
-    transpose(n, d, centred.pointer, into: transposed.pointer, rowStride: transposedStride)
+    addColumnSums(values, rows: n, columns: step, to: mean.pointer)
+    rescale(mean.pointer, by: -1 / Float(n), count: step)
+    for i in 0..<n { subtractMean(from: values + i &* step, into: centred.pointer + i &* step) }
+    transpose(n, step, centred.pointer, into: transposed.pointer, rowStride: transposedStride)
     for row in Swift.stride(from: 0, to: n, by: Self.blockRows) {
       let column = row / 32 * 32
       multiply(
-        min(Self.blockRows, n - row), stride - column, d, Matrix(centred.pointer + row * d, rowStride: d),
+        min(Self.blockRows, n - row), stride - column, d, Matrix(centred.pointer + row * step, rowStride: step),
         Matrix(transposed.pointer + column, rowStride: transposedStride), into: matrix + (row * stride + column),
         rowStride: stride)
+    }
+  }
+  private func subtractMean(from particle: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>) {
+    let mean = mean.pointer
+    var c = 0
+    // Strides are whole vectors.
+    while c < particleStride {
+      store(load(particle + c) + load(mean + c), output + c)
+      c &+= width
     }
   }
 }

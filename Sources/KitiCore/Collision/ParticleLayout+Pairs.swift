@@ -55,28 +55,35 @@ extension ParticleLayout {
         c &+= 1
       }
     }
-    let speed = (s + evenS).sum() + sTail
-    return ((r + evenR).sum() + rTail, speed < 1e-30 ? 0 : speed)
+    let speed = laneSum(s + evenS) + sTail
+    return (laneSum(r + evenR) + rTail, speed < 1e-30 ? 0 : speed)
   }
 
-  /// |a_i − a_j|² of the values of a sample.
-  @inline(__always)
-  func squaredDistance(_ i: Int, _ j: Int, _ values: UnsafePointer<Float>) -> Float {
-    var sum: Float = 0
-    for piece in 0..<pieces {
-      let offset = piece &* pieceStride
-      sum += KitiCore.squaredDistance(
-        values + (i &* particleStride &+ offset), values + (j &* particleStride &+ offset), count: pieceLength)
-    }
-    return sum
-  }
-
-  /// The particles of a sample one after the other, `[n, d]`.
-  func gather(_ values: UnsafePointer<Float>, into particles: UnsafeMutablePointer<Float>) {
+  /// The particles of a sample one after the other, `[n, d]` with rows `rowStride` apart.
+  func gather(_ values: UnsafePointer<Float>, into particles: UnsafeMutablePointer<Float>, rowStride: Int) {
     for particle in 0..<count {
       for piece in 0..<pieces {
-        (particles + (particle &* dimensions &+ piece &* pieceLength)).update(
+        (particles + (particle &* rowStride &+ piece &* pieceLength)).update(
           from: values + (particle &* particleStride &+ piece &* pieceStride), count: pieceLength)
+      }
+    }
+  }
+
+  /// Adds particles that lie as `gather` leaves them to those of a sample.
+  func add(_ particles: UnsafePointer<Float>, rowStride: Int, to values: UnsafeMutablePointer<Float>) {
+    for particle in 0..<count {
+      for piece in 0..<pieces {
+        let source = particles + (particle &* rowStride &+ piece &* pieceLength)
+        let target = values + (particle &* particleStride &+ piece &* pieceStride)
+        var c = 0
+        while c &+ width <= pieceLength {
+          store(load(target + c) + load(source + c), target + c)
+          c &+= width
+        }
+        while c < pieceLength {
+          target[c] += source[c]
+          c &+= 1
+        }
       }
     }
   }
@@ -154,7 +161,7 @@ extension ParticleLayout {
         c &+= 1
       }
     }
-    along += lanes.sum()
+    along += laneSum(lanes)
     let factor = record.speed > 0 ? 0.5 * (along / record.normalLength) / record.speed : 0
     for piece in 0..<pieces {
       let (gi, gj) = (first + piece &* pieceStride, second + piece &* pieceStride)
@@ -175,61 +182,6 @@ extension ParticleLayout {
       }
     }
   }
-
-  /// Adds share · (a_j − a_i) + reach · g to particle i of a sample and takes it from particle j; a and g are contiguous.
-  func exchange(
-    _ i: Int, _ j: Int, _ share: Float, from particles: UnsafePointer<Float>, _ reach: Float,
-    _ normal: UnsafePointer<Float>, into values: UnsafeMutablePointer<Float>
-  ) {
-    for piece in 0..<pieces {
-      let start = piece &* pieceLength
-      let (ai, aj) = (particles + (i &* dimensions &+ start), particles + (j &* dimensions &+ start))
-      let first = values + (i &* particleStride &+ piece &* pieceStride)
-      let second = values + (j &* particleStride &+ piece &* pieceStride)
-      let g = normal + start
-      var c = 0
-      while c &+ width <= pieceLength {
-        let change = ((load(aj + c) - load(ai + c)) * share).addingProduct(load(g + c), Vector(repeating: reach))
-        store(load(first + c) + change, first + c)
-        store(load(second + c) - change, second + c)
-        c &+= width
-      }
-      while c < pieceLength {
-        let change = ((aj[c] - ai[c]) * share).addingProduct(g[c], reach)
-        first[c] += change
-        second[c] -= change
-        c &+= 1
-      }
-    }
-  }
-
-  /// Adds share · (G_j − G_i) + turn · (v_i − v_j) to particle i of a sample and takes it from particle j; G and v are
-  /// contiguous.
-  func exchangeBackward(
-    _ i: Int, _ j: Int, _ share: Float, _ gradients: UnsafePointer<Float>, _ turn: Float,
-    _ velocities: UnsafePointer<Float>, into values: UnsafeMutablePointer<Float>
-  ) {
-    for piece in 0..<pieces {
-      let (one, other) = (i &* dimensions &+ piece &* pieceLength, j &* dimensions &+ piece &* pieceLength)
-      let (gi, gj, vi, vj) = (gradients + one, gradients + other, velocities + one, velocities + other)
-      let first = values + (i &* particleStride &+ piece &* pieceStride)
-      let second = values + (j &* particleStride &+ piece &* pieceStride)
-      var c = 0
-      while c &+ width <= pieceLength {
-        let change = ((load(gj + c) - load(gi + c)) * share)
-          .addingProduct(load(vi + c) - load(vj + c), Vector(repeating: turn))
-        store(load(first + c) + change, first + c)
-        store(load(second + c) - change, second + c)
-        c &+= width
-      }
-      while c < pieceLength {
-        let change = ((gj[c] - gi[c]) * share).addingProduct(vi[c] - vj[c], turn)
-        first[c] += change
-        second[c] -= change
-        c &+= 1
-      }
-    }
-  }
 }
 
 /// |a − b|².
@@ -242,28 +194,9 @@ func squaredDistance(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count
     lanes.addProduct(difference, difference)
     c &+= width
   }
-  var sum = lanes.sum()
+  var sum = laneSum(lanes)
   while c < count {
     sum.addProduct(a[c] - b[c], a[c] - b[c])
-    c &+= 1
-  }
-  return sum
-}
-
-/// (a − b)·g.
-@inline(__always)
-func differenceProduct(
-  _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ g: UnsafePointer<Float>, count: Int
-) -> Float {
-  var lanes = Vector(repeating: 0)
-  var c = 0
-  while c &+ width <= count {
-    lanes.addProduct(load(a + c) - load(b + c), load(g + c))
-    c &+= width
-  }
-  var sum = lanes.sum()
-  while c < count {
-    sum.addProduct(a[c] - b[c], g[c])
     c &+= 1
   }
   return sum

@@ -72,7 +72,7 @@ public struct RandomStream: Sendable {
       squares.addProduct(load(base + lane), load(base + lane))
       lane &+= width
     }
-    var sum = squares.sum()
+    var sum = laneSum(squares)
     while lane < output.count {
       sum.addProduct(base[lane], base[lane])
       lane &+= 1

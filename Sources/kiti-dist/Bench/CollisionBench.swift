@@ -8,8 +8,10 @@ struct CollisionBench: ParsableCommand {
     commandName: "collision",
     abstract: "The collision residual alone, forward and backward, at the shapes of the models.",
     discussion: """
-      One line a shape and scheme. Positions and velocities are normal numbers; schemes and shapes take turns. For \
-      fno1d the share of the training step comes from steps with and without collisions in turns.
+      One line a shape and scheme. Positions and velocities are normal numbers; schemes and shapes take turns. stepShare \
+      is what collisions add to a training step without them. For fno1d it comes from steps with and without in turns; \
+      for a stage of ResNet-18, from the residuals of its two blocks beside steps of the network, batch 32, in turns: the \
+      shares of the four stages add up.
       """)
 
   @Option(help: ArgumentHelp("Turns of every shape and scheme, after a warm-up.", valueName: "n"))
@@ -17,6 +19,9 @@ struct CollisionBench: ParsableCommand {
 
   @Option(help: "Only this scheme: ntc or dense.")
   var scheme: CollisionOptions.Scheme?
+
+  @Option(help: "Only the shapes whose names begin so: fno1d, text, resnet18, resnet18-stage1 and so on.")
+  var shape: String?
 
   @Option(help: "bernoulli or threshold.")
   var decision = CollisionOptions.Decision.bernoulli
@@ -27,6 +32,9 @@ struct CollisionBench: ParsableCommand {
   func validate() throws {
     if rounds < 1 { throw ValidationError("--rounds: give at least 1.") }
     if scheme == CollisionOptions.Scheme.none { throw ValidationError("--scheme none: there is nothing to measure.") }
+    if let shape, try !shapes().contains(where: { $0.name.hasPrefix(shape) }) {
+      throw ValidationError("--shape \(shape): the shapes are \(try shapes().map(\.name).joined(separator: ", ")).")
+    }
   }
 
   /// A model's stage: how its samples are cut into particles.
@@ -39,7 +47,7 @@ struct CollisionBench: ParsableCommand {
   private func shapes() throws -> [Shape] {
     var shapes = try [(32, 64, 16), (16, 128, 8), (8, 256, 4), (4, 512, 2)].enumerated().map { stage, size in
       Shape(
-        name: "resnet18 stage \(stage + 1)", samples: 32,
+        name: "resnet18-stage\(stage + 1)", samples: 32,
         layout: try .divided(places: size.0 * size.0, channels: size.1, divide: size.2, layer: "stage \(stage + 1)"))
     }
     shapes.append(
@@ -53,20 +61,28 @@ struct CollisionBench: ParsableCommand {
   func run() throws {
     let world = try Launch.world()
     let schemes = scheme.map { [$0] } ?? [.ntc, .dense]
-    let subjects = try shapes().flatMap { shape in
+    let chosen = try shapes().filter { $0.name.hasPrefix(shape ?? "") }
+    let subjects = chosen.flatMap { shape in
       schemes.map { scheme in
         Subject(
           shape.name, shape.layout, samples: shape.samples, scheme: scheme, decision: decision, rank: world.rank)
       }
     }
+    let needsResNet = chosen.contains { $0.name.hasPrefix("resnet18") }
+    let resNet = needsResNet
+      ? try StepBench.resNet(depth: 18, collision: CollisionOptions(scheme: .none), batch: 32, communicator: world, parallel: .init()) : nil
     for subject in subjects { subject.turn() }
     for subject in subjects { subject.reset() }
+    try resNet?.run(steps: 1)
+    var resNetSeconds: [Double] = []
     for _ in 0..<rounds {
       for subject in subjects { subject.turn() }
+      if let resNet { resNetSeconds.append(try resNet.run(steps: 1)) }
     }
     for subject in subjects {
       var share: Double?
       if subject.name == "fno1d" { share = try stepShare(subject.scheme, world) }
+      if subject.name.hasPrefix("resnet18") { share = 2 * subject.seconds / median(resNetSeconds) }
       guard world.rank == 0 else { continue }
       let line = subject.line(ranks: world.size, share: share)
       print(json ? line.json : line.table + "\n")
@@ -148,6 +164,9 @@ private final class Subject {
     backwardSeconds.append(MPI.wallTime - middle)
   }
 
+  /// The median batch, forward and backward.
+  var seconds: Double { median(forwardSeconds) + median(backwardSeconds) }
+
   func line(ranks: Int, share: Double?) -> MetricsLine {
     let features = Double(samples * layout.features)
     var line = MetricsLine(kind: "bench")
@@ -160,7 +179,7 @@ private final class Subject {
     line.set("coordinates", layout.dimensions)
     line.set("forwardNanosecondsPerFeature", median(forwardSeconds) / features * 1e9)
     line.set("backwardNanosecondsPerFeature", median(backwardSeconds) / features * 1e9)
-    line.set("msPerStep", (median(forwardSeconds) + median(backwardSeconds)) * 1e3)
+    line.set("msPerStep", seconds * 1e3)
     line.set("workspaceBytes", residual.workspaceBytes)
     line.set("workspaceBytesPerSample", residual.workspaceBytes / samples)
     line.set("collisionRate", Double(residual.acceptedPairs) / Double(max(1, residual.candidatePairs)))

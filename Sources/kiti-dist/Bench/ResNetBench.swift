@@ -47,12 +47,19 @@ struct WhitenedResNetBench: ParsableCommand {
 extension StepBench {
   fileprivate static func measureResNet(depth: Int, _ options: BenchOptions) throws {
     try measure("resnet\(depth)", options, batch: 128) { collision, batch, communicator, parallel in
-      let shape = ResNet.Shape(depth: depth, classes: 10)
-      let model = try ResNet(shape: shape, collision: collision, divide: shape.defaultDivide, capacity: batch)
-      return try StepBench(
-        model: model, objective: ClassificationObjective(classes: shape.classes), targets: .classes(shape.classes),
-        optimizer: { StochasticGradientDescent(count: $0, momentum: 0.9, nesterov: true, weightDecay: 5e-4) },
-        learningRate: 0.1, communicator: communicator, parallel: parallel)
+      try resNet(
+        depth: depth, collision: collision, batch: batch, communicator: communicator, parallel: parallel)
     }
+  }
+
+  static func resNet(
+    depth: Int, collision: CollisionOptions, batch: Int, communicator: Communicator, parallel: ParallelConfiguration
+  ) throws -> StepBench {
+    let shape = ResNet.Shape(depth: depth, classes: 10)
+    let model = try ResNet(shape: shape, collision: collision, divide: shape.defaultDivide, capacity: batch)
+    return try StepBench(
+      model: model, objective: ClassificationObjective(classes: shape.classes), targets: .classes(shape.classes),
+      optimizer: { StochasticGradientDescent(count: $0, momentum: 0.9, nesterov: true, weightDecay: 5e-4) },
+      learningRate: 0.1, communicator: communicator, parallel: parallel)
   }
 }
