@@ -15,7 +15,7 @@ struct KitiDist: ParsableCommand {
     version: KitiVersion.program,
     subcommands: [
       TrainCommand.self, EvaluateCommand.self, DataCommand.self, InspectCommand.self, BenchCommand.self,
-      PhysicsCommand.self,
+      PhysicsCommand.self, PlanCommand.self,
     ])
 
   static func main() {

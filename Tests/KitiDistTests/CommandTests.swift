@@ -6,7 +6,7 @@ final class CommandTests: ProgramTestCase {
   private let commands = [
     [], ["train"], ["evaluate"], ["inspect"], ["data"], ["data", "make"], ["data", "make", "burgers"],
     ["data", "inspect"], ["bench"], ["bench", "fno1d"],
-    ["bench", "allreduce"],
+    ["bench", "allreduce"], ["plan"],
   ]
 
   func testHelpOfEveryCommandIsPrinted() throws {
