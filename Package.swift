@@ -57,7 +57,7 @@ let package = Package(
     .testTarget(
       name: "KitiCoreTests", dependencies: ["KitiCore", "KitiTestSupport", "COpenBLAS"], resources: [.copy("Fixtures")],
       swiftSettings: processor),
-    .testTarget(name: "KitiDistTests", dependencies: ["KitiCore"]),
+    .testTarget(name: "KitiDistTests", dependencies: ["KitiCore", "KitiHDF5"]),
   ],
   swiftLanguageModes: [.v6]
 )

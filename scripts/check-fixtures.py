@@ -24,7 +24,7 @@ def agree(what, ours, theirs, tolerance=1e-12):
         sys.exit(f"{what}: off by {error:.2e}, allowed {tolerance:.0e}")
 
 
-def check_gradients(what, case, function, names):
+def check_gradients(what, case, function, names, tolerance=1e-7):
     """The stored gradients along random directions, against central differences of `function(**variables)`."""
     generator = np.random.default_rng(1)
     variables = {name: case[name][()] for name in names}
@@ -38,7 +38,7 @@ def check_gradients(what, case, function, names):
             direction = generator.standard_normal(stored.shape)
             ends = [np.sum(upstream * function(**variables | {name: variables[name] + step * direction}))
                     for step in (1e-6, -1e-6)]
-            agree(f"{what}/{name}Gradient", (ends[0] - ends[1]) / 2e-6, np.sum(stored * direction), 1e-7)
+            agree(f"{what}/{name}Gradient", (ends[0] - ends[1]) / 2e-6, np.sum(stored * direction), tolerance)
 
 
 def check_linear(file):
@@ -207,6 +207,60 @@ def check_losses(file):
         agree(f"{name}/predictionGradient", gradient, case["predictionGradient"])
 
 
+def cross_entropy(prediction, target, smoothing):
+    """The loss, and its gradient as soft-max minus wanted distribution."""
+    exponentials = np.exp(prediction - prediction.max(1, keepdims=True))
+    probabilities = exponentials / exponentials.sum(1, keepdims=True)
+    wanted = np.full_like(prediction, smoothing / prediction.shape[1])
+    wanted[np.arange(len(target)), target] += 1 - smoothing
+    return -np.mean(np.sum(wanted * np.log(probabilities), 1)), (probabilities - wanted) / len(target)
+
+
+def check_cross_entropies(file):
+    for name, case in file["crossEntropy"].items():
+        prediction, target = case["prediction"][()], case["target"][()].astype(int)
+        loss, gradient = cross_entropy(prediction, target, case.attrs["labelSmoothing"])
+        agree(f"{name}/loss", loss, case.attrs["loss"])
+        agree(f"{name}/predictionGradient", gradient, case["predictionGradient"])
+        agree(f"{name}/correct", np.sum(np.argmax(prediction, 1) == target), case.attrs["correct"], 0)
+
+
+def batch_norm(input, scale, shift):
+    mean, variance = input.mean((0, 1, 2)), input.var((0, 1, 2))
+    return (input - mean) / np.sqrt(variance + 1e-5) * scale + shift
+
+
+def check_batch_norms(file):
+    for name, case in file.items():
+        # A mean of hundreds of deviations costs the difference quotients digits.
+        check_gradients(name, case, batch_norm, ["input", "scale", "shift"], tolerance=1e-6)
+        x = case["input"][()]
+        mean, variance = 0.1 * x.mean((0, 1, 2)), 0.9 + 0.1 * x.var((0, 1, 2), ddof=1)
+        agree(f"{name}/mean", mean, case["mean"])
+        agree(f"{name}/variance", variance, case["variance"])
+        agree(f"{name}/evaluated", (x - mean) / np.sqrt(variance + 1e-5) * case["scale"] + case["shift"], case["evaluated"])
+
+
+def pool(input, kind, kernel, stride, padding):
+    batch, height, width, channels = input.shape
+    edge = [(0, 0), (padding, padding), (padding, padding), (0, 0)]
+    padded = np.pad(input, edge, constant_values=0.0 if kind == "average" else -np.inf)
+    rows, columns = ((size + 2 * padding - kernel) // stride + 1 for size in (height, width))
+    output = np.empty((batch, rows, columns, channels))
+    for row in range(rows):
+        for column in range(columns):
+            window = padded[:, row * stride:row * stride + kernel, column * stride:column * stride + kernel]
+            output[:, row, column] = window.mean((1, 2)) if kind == "average" else window.max((1, 2))
+    return output
+
+
+def check_poolings(file):
+    for kind, cases in file.items():
+        for name, case in cases.items():
+            sizes = [int(case.attrs[size]) for size in ("kernel", "stride", "padding")]
+            check_gradients(f"{kind}/{name}", case, lambda input: pool(input, kind, *sizes), ["input"])
+
+
 def gelu(x):
     return x * np.vectorize(lambda t: math.erfc(-t / math.sqrt(2)) / 2)(x)
 
@@ -287,7 +341,9 @@ CHECKS = {
     "spectral1d": [check_spectral],
     "collision-ntc": [check_ntc, check_probabilities],
     "collision-dense": [check_dense, check_probabilities],
-    "losses": [check_losses],
+    "losses": [check_losses, check_cross_entropies],
+    "batch-norm": [check_batch_norms],
+    "pooling": [check_poolings],
     "fno1d": [check_fourier_operator],
     "optimizers": [check_optimizers],
 }

@@ -1,5 +1,6 @@
 import CHDF5
 import Foundation
+import KitiMPI
 
 /// The one door to the C library.
 ///
@@ -11,9 +12,16 @@ import Foundation
 package enum HDF5Library {
   private static let lock = NSRecursiveLock()
 
-  static func locked<Result>(_ body: () throws(HDF5Error) -> Result) throws(HDF5Error) -> Result {
+  /// - Parameter function: what a watchdog calls this use of the library.
+  static func locked<Result>(
+    function: StaticString = #function, _ body: () throws(HDF5Error) -> Result
+  ) throws(HDF5Error) -> Result {
     lock.lock()
-    defer { lock.unlock() }
+    Activity.begin(.file, function)
+    defer {
+      Activity.end()
+      lock.unlock()
+    }
     _ = constants
     return try body()
   }

@@ -65,6 +65,7 @@ public enum MPI {
     var level: Int32 = 0
     try MPIError.check(MPI_Init_thread(nil, nil, threadLevel.rawValue, &level), "MPI_Init_thread")
     provided.store(Int(level), ordering: .releasing)
+    Activity.watchThisThread()
     for communicator in [kiti_comm_world(), kiti_comm_self()] {
       try MPIError.check(
         MPI_Comm_set_errhandler(communicator, kiti_errors_return()), "MPI_Comm_set_errhandler")

@@ -60,8 +60,14 @@ extension MPIError {
       rank: MPI.worldRank)
   }
 
+  /// Makes a call of the library and throws its failure. A watchdog can see the main thread in it.
   @inline(__always)
-  static func check(_ code: Int32, _ operation: StaticString) throws(MPIError) {
+  static func check(
+    _ call: @autoclosure () throws(MPIError) -> Int32, _ operation: StaticString
+  ) throws(MPIError) {
+    Activity.begin(.communication, operation)
+    defer { Activity.end() }
+    let code = try call()
     if code != MPI_SUCCESS { throw MPIError(code: code, operation: operation) }
   }
 }

@@ -59,6 +59,8 @@ public final class RequestSet {
   public func waitAll() throws(MPIError) {
     guard pending > 0 else { return }
     try requireRunning("MPI_Waitall")
+    Activity.begin(.communication, "MPI_Waitall")
+    defer { Activity.end() }
     let code = MPI_Waitall(Int32(pending), requests, statuses)
     if code != MPI_SUCCESS { try fail(code, "MPI_Waitall", statusCount: pending) }
     pending = 0

@@ -5,8 +5,8 @@ import XCTest
 final class CommandTests: ProgramTestCase {
   private let commands = [
     [], ["train"], ["evaluate"], ["inspect"], ["data"], ["data", "make"], ["data", "make", "burgers"],
-    ["data", "inspect"], ["bench"], ["bench", "fno1d"],
-    ["bench", "allreduce"], ["plan"],
+    ["data", "import"], ["data", "import", "cifar10"], ["data", "import", "images"], ["data", "inspect"], ["bench"],
+    ["bench", "fno1d"], ["bench", "loader"], ["bench", "resnet18"], ["bench", "allreduce"], ["plan"],
   ]
 
   func testHelpOfEveryCommandIsPrinted() throws {

@@ -35,17 +35,18 @@ final class ImageTrainingTests: ProgramTestCase {
   }
 
   func testSynchronisedBatchNormMakesTheNumberOfRanksIndifferent() throws {
-    // 7 divides nothing, and leaves ranks without samples in the last batch of an epoch.
+    // 7 divides nothing, and leaves ranks without samples in the last batch of an epoch. Few steps: in the end rounding
+    // decides some pair otherwise, and the runs part.
     let set = [
       "training.batch=null", "training.globalBatch=7", "training.syncBatchNorm=true", "model.collision.streams=sample",
       "model.dropout=0.2",
     ]
-    try program.succeed(train("1", maxSteps: 20, set: set))
+    try program.succeed(train("1", maxSteps: 8, set: set))
     let reference = try Metrics(path("1"))
     XCTAssertTrue(reference.lines("step").allSatisfy { ($0.number("collisionRate") ?? 0) > 0 }, "pairs collide")
     for ranks in 2...4 {
-      try program.succeed(train("\(ranks)", maxSteps: 20, set: set), ranks: ranks)
-      assertCloseLosses(try Metrics(path("\(ranks)")), reference, tolerance: 2e-4, "\(ranks) ranks")
+      try program.succeed(train("\(ranks)", maxSteps: 8, set: set), ranks: ranks)
+      assertCloseLosses(try Metrics(path("\(ranks)")), reference, tolerance: 2e-5, "\(ranks) ranks")
     }
   }
 

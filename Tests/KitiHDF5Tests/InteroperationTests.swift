@@ -1,5 +1,6 @@
 import Foundation
 import KitiHDF5
+import KitiTestSupport
 import XCTest
 
 final class InteroperationTests: FileTestCase {

@@ -21,11 +21,13 @@ public struct TrainingState: Sendable, Equatable {
   public var elapsedSeconds: Double
   /// Of each collision layer, what a wanted collision rate has made of its length scale; empty without one.
   public var collisionLengths: [Double]
+  /// What falling back from steps that were not finite has made of the learning rate; 1 without.
+  public var learningRateFactor: Double
 
   public init(
     step: Int = 0, epoch: Int = 0, stepInEpoch: Int = 0, samplesInEpoch: Int = 0, seed: UInt64, worldSize: Int,
     globalBatch: Int, bestMetric: Double? = nil, elapsedSeconds: Double = 0,
-    collisionLengths: [Double] = []
+    collisionLengths: [Double] = [], learningRateFactor: Double = 1
   ) {
     self.step = step
     self.epoch = epoch
@@ -37,6 +39,7 @@ public struct TrainingState: Sendable, Equatable {
     self.bestMetric = bestMetric
     self.elapsedSeconds = elapsedSeconds
     self.collisionLengths = collisionLengths
+    self.learningRateFactor = learningRateFactor
   }
 }
 
@@ -49,7 +52,7 @@ extension TrainingState {
   /// The state as numbers that a broadcast moves bit for bit.
   var words: [UInt64] {
     Self.counters.map { UInt64(bitPattern: Int64(self[keyPath: $0.field])) }
-      + [seed, elapsedSeconds.bitPattern, bestMetric == nil ? 0 : 1, (bestMetric ?? 0).bitPattern]
+      + [seed, elapsedSeconds.bitPattern, bestMetric == nil ? 0 : 1, (bestMetric ?? 0).bitPattern, learningRateFactor.bitPattern]
       + collisionLengths.map(\.bitPattern)
   }
 
@@ -62,16 +65,19 @@ extension TrainingState {
     seed = rest[0]
     elapsedSeconds = Double(bitPattern: rest[1])
     bestMetric = rest[2] == 0 ? nil : Double(bitPattern: rest[3])
-    collisionLengths = rest.dropFirst(4).map { Double(bitPattern: $0) }
+    learningRateFactor = Double(bitPattern: rest[4])
+    collisionLengths = rest.dropFirst(5).map { Double(bitPattern: $0) }
   }
 
-  /// Writes the state as attributes; a missing best metric is a missing attribute, and so are missing lengths.
+  /// Writes the state as attributes; a missing best metric is a missing attribute, and so are missing lengths and a
+  /// factor of 1.
   func write(to attributes: Attributes) throws(HDF5Error) {
     for counter in Self.counters { try attributes.set(counter.name, to: self[keyPath: counter.field]) }
     try attributes.set("seed", to: seed)
     try attributes.set("elapsedSeconds", to: elapsedSeconds)
     if let bestMetric { try attributes.set("bestMetric", to: bestMetric) }
     if !collisionLengths.isEmpty { try attributes.set("collisionLengths", to: collisionLengths) }
+    if learningRateFactor != 1 { try attributes.set("learningRateFactor", to: learningRateFactor) }
   }
 
   init(from attributes: Attributes) throws(HDF5Error) {
@@ -79,6 +85,9 @@ extension TrainingState {
     for counter in Self.counters { self[keyPath: counter.field] = try attributes.read(counter.name) }
     elapsedSeconds = try attributes.read("elapsedSeconds")
     if try attributes.exists("bestMetric") { bestMetric = try attributes.read("bestMetric", as: Double.self) }
+    if try attributes.exists("learningRateFactor") {
+      learningRateFactor = try attributes.read("learningRateFactor")
+    }
     if try attributes.exists("collisionLengths") {
       collisionLengths = try attributes.readArray("collisionLengths", as: Double.self)
     }

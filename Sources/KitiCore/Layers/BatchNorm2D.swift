@@ -1,13 +1,14 @@
-/// Batch normalization of images (Ioffe and Szegedy 2015, arXiv 1502.03167, algorithms 1 and 2): in training each channel is
-/// shifted and scaled to mean 0 and variance 1 over the samples and places of the batch, in evaluation by running means;
-/// y = scale · x̂ + shift.
+/// Batch normalization of images (Ioffe and Szegedy 2015, arXiv 1502.03167, algorithms 1 and 2): in training each
+/// channel is shifted and scaled to mean 0 and variance 1 over the samples and places of the batch, in evaluation by
+/// running means; y = scale · x̂ + shift.
 ///
 /// Input and output `[height, width, channels]`; `scale` and `shift` `[channels]` start at 1 and 0. The running `mean`
 /// and `variance` (without bias) take a tenth of each training batch. Epsilon is 1e-5.
 ///
-/// A batch is normalized as a whole: `samples` of a training pass are the batch. With a `Pass.reducer` the batch is that of
-/// all ranks. Models fold scale and shift into the convolutions around the batch norm: they add up `sums` on the way, call
-/// `fold`, and use `foldedScale` and `foldedShift`; backward the same with `gradientSums` and `foldBackward`.
+/// A batch is normalized as a whole: `samples` of a training pass are the batch. With a `Pass.reducer` the batch is
+/// that of all ranks. Models fold scale and shift into the convolutions around the batch norm: they add up `sums` on
+/// the way, call `fold`, and use `foldedScale` and `foldedShift`; backward the same with `gradientSums` and
+/// `foldBackward`.
 public final class BatchNorm2D: Layer {
   public let inputShape: [Int]
   public let scale: Parameter
@@ -66,7 +67,9 @@ public final class BatchNorm2D: Layer {
   ) {
     let (offset, rows) = (samples.lowerBound * places * channels, samples.count * places)
     let sums = startSums()
-    if pass.isTraining { addChannelSums(input + offset, times: input + offset, rows: rows, channels: channels, to: sums) }
+    if pass.isTraining {
+      addChannelSums(input + offset, times: input + offset, rows: rows, channels: channels, to: sums)
+    }
     fold(input + offset, samples: samples.count, pass: pass)
     normalize(
       input + offset, scale: foldedScale, shift: foldedShift, rows: rows, channels: channels, into: output + offset)
@@ -157,7 +160,8 @@ public final class BatchNorm2D: Layer {
     running = Float((1 - Self.momentum) * Double(running) + Self.momentum * value)
   }
 
-  /// From `gradientSums`: adds the gradients of scale and shift, and says how the output's gradient becomes the input's.
+  /// From `gradientSums`: adds the gradients of scale and shift, and says how the output's gradient becomes the
+  /// input's.
   ///
   /// - Parameters:
   ///   - input: of the forward pass.

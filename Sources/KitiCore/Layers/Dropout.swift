@@ -1,6 +1,8 @@
-/// Sets numbers to 0 with probability `rate` in training and scales the others by 1 / (1 − rate) (Srivastava et al. 2014, §10).
+/// Sets numbers to 0 with probability `rate` in training and scales the others by 1 / (1 − rate) (Srivastava et al.
+/// 2014, §10).
 ///
-/// Which numbers stay is a pure function of the pass's seed, step and rank or sample: the backward pass draws them again.
+/// Which numbers stay is a pure function of the pass's seed, step and rank or sample: the backward pass draws them
+/// again.
 public final class Dropout: Layer {
   public let inputShape: [Int]
   public let rate: Double

@@ -1,8 +1,8 @@
 /// The mean or the largest number of square windows of each channel.
 ///
-/// Input `[height, width, channels]`, output `[(height + 2·padding − kernel) / stride + 1, …, channels]`, rounded down. Padding
-/// counts as zeros in a mean and is never the largest. Where several numbers of a window are the largest, the first has the
-/// gradient.
+/// Input `[height, width, channels]`, output `[(height + 2·padding − kernel) / stride + 1, …, channels]`, rounded down.
+/// Padding counts as zeros in a mean and is never the largest. Where several numbers of a window are the largest, the
+/// first has the gradient.
 public final class Pooling2D: Layer {
   public enum Kind: String, Sendable, CaseIterable {
     case average

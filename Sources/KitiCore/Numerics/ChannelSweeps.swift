@@ -9,7 +9,8 @@ package enum Addend {
   case normalized(UnsafePointer<Float>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>)
 }
 
-/// Calls `body(offset, channel, lanes)` for vectors along the channels of every row; the last of a row may have fewer lanes.
+/// Calls `body(offset, channel, lanes)` for vectors along the channels of every row; the last of a row may have fewer
+/// lanes.
 @inline(__always)
 private func forEachVector(rows: Int, channels: Int, _ body: (_ offset: Int, _ channel: Int, _ lanes: Int) -> Void) {
   var start = 0
@@ -36,7 +37,8 @@ package func normalize(
   }
 }
 
-/// output = max(0, addend + timeStep · (z · scale + shift)): the end of a residual block in one pass. NaN passes through.
+/// output = max(0, addend + timeStep · (z · scale + shift)): the end of a residual block in one pass. NaN passes
+/// through.
 package func normalizeAndRectify(
   _ z: UnsafePointer<Float>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>, timeStep: Float = 1,
   plus addend: Addend, rows: Int, channels: Int, into output: UnsafeMutablePointer<Float>
@@ -110,40 +112,44 @@ package func addCentredSums(
   }
 }
 
-/// Sums of the first number and of the product of both. Columns are cut in pieces of one vector, rows in blocks that stay
-/// in the first-level cache while the pieces take turns.
+/// Sums of the first number and of the product of both. Channels are cut in pieces of one vector, rows in blocks that
+/// stay in the first-level cache while the pieces take turns.
 @inline(__always)
 private func sweepSums(
   _ rows: Int, _ channels: Int, _ sums: UnsafeMutablePointer<Double>,
   _ read: (_ offset: Int, _ channel: Int, _ lanes: Int) -> (Vector, Vector)
 ) {
+  @inline(__always)
+  func sum(_ channel: Int, _ lanes: Int, _ first: Int, _ rows: Int) {
+    var (total, products) = (Vector(repeating: 0), Vector(repeating: 0))
+    var offset = first
+    for _ in 0..<rows {
+      let (value, factor) = read(offset, channel, lanes)
+      total += value
+      products.addProduct(value, factor)
+      offset &+= channels
+    }
+    for lane in 0..<lanes {
+      sums[channel &+ lane] += Double(total[lane])
+      sums[channels &+ channel &+ lane] += Double(products[lane])
+    }
+  }
   let block = min(64, max(8, 4_096 / max(channels, 1)))
   var row = 0
   while row < rows {
-    let count = min(block, rows &- row)
+    let (count, first) = (min(block, rows &- row), row &* channels)
     var channel = 0
-    while channel < channels {
-      let lanes = min(width, channels &- channel)
-      var (total, products) = (Vector(repeating: 0), Vector(repeating: 0))
-      var offset = row &* channels &+ channel
-      for _ in 0..<count {
-        let (value, factor) = read(offset, channel, lanes)
-        total += value
-        products.addProduct(value, factor)
-        offset &+= channels
-      }
-      for lane in 0..<lanes {
-        sums[channel &+ lane] += Double(total[lane])
-        sums[channels &+ channel &+ lane] += Double(products[lane])
-      }
+    while channel &+ width <= channels {
+      sum(channel, width, first &+ channel, count)
       channel &+= width
     }
+    if channel < channels { sum(channel, channels &- channel, first &+ channel, count) }
     row &+= count
   }
 }
 
-/// A sample `[height, width, inputs]` at every `stride`-th place, with zeros for the channels behind the first `inputs` of
-/// `[⌈height/stride⌉, ⌈width/stride⌉, outputs]`.
+/// A sample `[height, width, inputs]` at every `stride`-th place, with zeros for the channels behind the first `inputs`
+/// of `[⌈height/stride⌉, ⌈width/stride⌉, outputs]`.
 package func padChannels(
   _ x: UnsafePointer<Float>, shape: [Int], stride: Int, outputs: Int, into output: UnsafeMutablePointer<Float>
 ) {

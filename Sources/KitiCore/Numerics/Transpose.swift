@@ -4,7 +4,8 @@
   private typealias VectorBlock = InlineArray<8, Vector>
 #endif
 
-/// The transpose of a matrix `[rows, columns]` with contiguous rows; rows of the output are `rowStride` apart, or contiguous.
+/// The transpose of a matrix `[rows, columns]` with contiguous rows; rows of the output are `rowStride` apart, or
+/// contiguous.
 ///
 /// Blocks of as many rows as a vector has numbers, so that whole cache lines are written.
 package func transpose(
@@ -25,8 +26,8 @@ package func transpose(
   transposeEdge(i..<rows, 0..<columns, columns, input, output, outputStride)
 }
 
-/// A square block in registers: each turn interleaves rows that are half a block apart, and after as many turns as doublings
-/// make the width, every row holds a column.
+/// A square block in registers: each turn interleaves rows that are half a block apart, and after as many turns as
+/// doublings make the width, every row holds a column.
 @inline(__always)
 private func transposeBlock(
   _ input: UnsafePointer<Float>, _ inputStride: Int, _ output: UnsafeMutablePointer<Float>, _ outputStride: Int

@@ -58,3 +58,28 @@ func store(_ value: Vector, _ pointer: UnsafeMutablePointer<Float>, lanes: Int) 
   if lanes == width { return store(value, pointer) }
   for lane in 0..<lanes { pointer[lane] = value[lane] }
 }
+
+/// Transposes a square of as many rows and columns as a vector has numbers: separates the even from the odd places of
+/// pairs of rows as often as the side can be halved.
+@inline(__always)
+func transposeSquare(
+  _ input: UnsafePointer<Float>, rowStride: Int, into output: UnsafeMutablePointer<Float>, rowStride outputStride: Int
+) {
+  #if KITI_AVX512
+    var rows = InlineArray<16, Vector>(repeating: Vector(repeating: 0))
+  #else
+    var rows = InlineArray<8, Vector>(repeating: Vector(repeating: 0))
+  #endif
+  for i in 0..<width { rows[unchecked: i] = load(input + i &* rowStride) }
+  var side = width
+  while side > 1 {
+    let old = rows
+    for i in 0..<width / 2 {
+      let (first, second) = (old[unchecked: 2 &* i], old[unchecked: 2 &* i &+ 1])
+      rows[unchecked: i] = Vector(lowHalf: first.evenHalf, highHalf: second.evenHalf)
+      rows[unchecked: i &+ width / 2] = Vector(lowHalf: first.oddHalf, highHalf: second.oddHalf)
+    }
+    side /= 2
+  }
+  for i in 0..<width { store(rows[unchecked: i], output + i &* outputStride) }
+}

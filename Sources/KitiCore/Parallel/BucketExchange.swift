@@ -23,6 +23,9 @@ protocol BucketExchange: AnyObject {
   /// Lets the first `count` buckets leave; the count only grows. All ranks release all buckets in the end.
   func release(_ count: Int) throws(MPIError)
 
+  /// Buckets that are known to have arrived.
+  var arrived: Int { get }
+
   /// Moves messages on. True if no bucket that was released is under way.
   func advance() throws(MPIError) -> Bool
 
@@ -66,6 +69,8 @@ final class AllreduceExchange: BucketExchange {
       started += 1
     }
   }
+
+  var arrived: Int { started - requests.pending }
 
   func advance() throws(MPIError) -> Bool { try requests.poll() }
 

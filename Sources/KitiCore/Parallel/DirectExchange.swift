@@ -58,6 +58,8 @@ final class DirectExchange: BucketExchange {
     try startWhatFits()
   }
 
+  var arrived: Int { completed }
+
   func advance() throws(MPIError) -> Bool {
     for bucket in completed..<started {
       let slot = slots[bucket % slots.count]

@@ -20,6 +20,8 @@ public final class GradientAverager: GradientObserver {
 
   private let store: ParameterStore
   private let communicator: Communicator
+  /// Hears of each bucket, unless a thread of its own moves them.
+  public weak var observer: (any CommunicationObserver)?
   private let layout: BucketLayout
   /// Nil where gradients stay.
   private let exchange: (any BucketExchange)?
@@ -28,6 +30,9 @@ public final class GradientAverager: GradientObserver {
   /// One number a rank, for norms.
   private let partials: AlignedBuffer<Double>
   private var isOpen = false
+  /// Buckets that the observer has heard of.
+  private var begun = 0
+  private var ended = 0
   private var meter = BusyMeter()
   private var exposedSeconds = 0.0
   private var busySeconds = 0.0
@@ -81,6 +86,7 @@ public final class GradientAverager: GradientObserver {
       try exchange.release(buckets)
       // The library moves messages only inside its calls.
       if buckets > 0 { meter.note(isIdle: try exchange.advance()) }
+      report(exchange, released: buckets)
     } catch {
       failure = error
     }
@@ -97,11 +103,25 @@ public final class GradientAverager: GradientObserver {
       busySeconds += try thread.complete()
     } else {
       try exchange.complete()
+      report(exchange, released: layout.bucketCount)
       meter.note(isIdle: true)
       busySeconds += meter.take()
     }
     bytesSent += exchange.bytesSent(work)
     isOpen = false
+    (begun, ended) = (0, 0)
+  }
+
+  /// Tells the observer which buckets have left and arrived since it heard last.
+  private func report(_ exchange: any BucketExchange, released: Int) {
+    guard let observer else { return }
+    while begun < released {
+      observer.communicationBegins(bytes: MemoryLayout<Float>.stride * layout.bucket(begun).count)
+      begun += 1
+    }
+    let arrived = exchange.arrived
+    if arrived > ended { observer.communicationEnds(count: arrived - ended) }
+    ended = max(ended, arrived)
   }
 
   /// The norm of the gradients, the same on every rank. Collective.

@@ -1,11 +1,11 @@
 import Foundation
 import KitiMPI
 
-/// What changes of the collisions from step to step, and what is measured of them: the coefficient's schedule, the length
-/// scale that keeps a wanted collision rate, and the statistics of all layers over all ranks.
+/// What changes of the collisions from step to step, and what is measured of them: the coefficient's schedule, the
+/// length scale that keeps a wanted collision rate, and the statistics of all layers over all ranks.
 ///
-/// The schedule is a pure function of the step. The lengths follow from sums over all ranks, in the same way on each of them,
-/// and go into the checkpoint.
+/// The schedule is a pure function of the step. The lengths follow from sums over all ranks, in the same way on each
+/// of them, and go into the checkpoint.
 public final class CollisionControl {
   /// Of each layer: ℓ is the length scale of the options times this.
   public private(set) var lengthFactors: [Double]
@@ -33,6 +33,11 @@ public final class CollisionControl {
   /// What a checkpoint needs to go on: empty without a controller.
   public var state: [Double] { targetRate == nil ? [] : lengthFactors }
 
+  /// Goes back to the state of a checkpoint.
+  public func restore(_ lengthFactors: [Double]) {
+    if targetRate != nil && lengthFactors.count == collisions.count { self.lengthFactors = lengthFactors }
+  }
+
   /// Prepares all layers for a step; 0 is the first.
   public func begin(step: Int) {
     let coefficient = schedule.coefficient(step: step)
@@ -43,8 +48,8 @@ public final class CollisionControl {
     }
   }
 
-  /// Sums the statistics of the step over all ranks, together with four numbers of the caller's, in one allreduce; then moves
-  /// the lengths. Collective.
+  /// Sums the statistics of the step over all ranks, together with four numbers of the caller's, in one allreduce;
+  /// then moves the lengths. Collective.
   public func share(_ own: InlineArray<4, Double>, over communicator: Communicator) throws -> InlineArray<4, Double> {
     for index in 0..<Self.ownCount { sums.pointer[index] = own[index] }
     for (layer, collision) in collisions.enumerated() {

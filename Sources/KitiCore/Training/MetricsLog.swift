@@ -85,6 +85,37 @@ extension CollisionReport {
   }
 }
 
+extension PhaseTimings {
+  /// Mean seconds a step: of the median rank, and of each rank while they are few.
+  var line: MetricsLine {
+    let perStep = 1 / Double(max(1, steps))
+    func set(_ values: [Double], in line: inout MetricsLine) {
+      for (name, value) in zip(PhaseSeconds.names, values) { line.set(name, (value * perStep * 1e9).rounded() / 1e9) }
+    }
+    var line = MetricsLine(kind: "timing")
+    line.set("step", step)
+    line.set("steps", steps)
+    set(PhaseSeconds.names.indices.map { index in Self.median(ranks.map { $0.values[index] }) }, in: &line)
+    if let slowest {
+      line.set("slowestRank", slowest.rank)
+      line.set("slowestHost", hosts[slowest.rank])
+      line.set("slowestExcess", (slowest.excess * 1e4).rounded() / 1e4)
+    }
+    if ranks.count <= Self.mostRanksListed {
+      let lines = ranks.enumerated().map { rank, seconds in
+        var line = MetricsLine()
+        line.set("rank", rank)
+        set(seconds.values, in: &line)
+        return line
+      }
+      line.set("ranks", lines)
+    }
+    return line
+  }
+
+  private static let mostRanksListed = 64
+}
+
 /// The file `metrics.jsonl` of a run; only rank 0 has one.
 ///
 /// Each line is written at once, whole, so that what is on disk can be read while the run goes on and survives its end.

@@ -40,8 +40,8 @@ public struct ResumePoint: Sendable {
 }
 
 extension Configuration {
-  /// This configuration with fixed values for all that may change when a run is resumed: its length, how ranks share and
-  /// save the work, and the name. The global batch is checked by itself.
+  /// This configuration with fixed values for all that may change when a run is resumed: its length, how ranks share
+  /// and save the work, and the name. The global batch is checked by itself.
   fileprivate var comparable: Configuration {
     var copy = self
     copy.name = ""
@@ -50,6 +50,7 @@ extension Configuration {
     copy.training.batch = .global(1)
     copy.training.accumulation = 1
     copy.training.evaluateEvery = .epochs(1)
+    copy.training.onNonFinite = .stop
     copy.parallel = ParallelConfiguration()
     copy.checkpoint = CheckpointConfiguration()
     return copy

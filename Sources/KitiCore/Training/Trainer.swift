@@ -35,15 +35,18 @@ public final class Trainer {
   private var state: TrainingState
   private var metrics: MetricsLog?
   private var clock: RunClock
+  private let watch: RunWatch
+  private var nonFinite: NonFiniteGuard
 
   /// Opens the data, builds model and optimizer, and takes over a checkpoint if there is one to resume. Writes nothing.
   ///
   /// - Parameters:
   ///   - folder: of the run.
   ///   - resume: look for a checkpoint there.
+  ///   - timeline: write each rank's timeline into the folder.
   ///   - observer: used on rank 0.
   public init(
-    configuration: Configuration, folder: RunFolder, resume: Bool, communicator: Communicator,
+    configuration: Configuration, folder: RunFolder, resume: Bool, timeline: Bool = false, communicator: Communicator,
     observer: (any TrainingObserver)?
   ) throws {
     try Trainer.requireSameConfiguration(configuration, communicator)
@@ -51,6 +54,8 @@ public final class Trainer {
     self.communicator = communicator
     self.folder = folder
     self.observer = communicator.rank == 0 ? observer : nil
+    watch = try RunWatch(configuration.parallel, folder: folder, timeline: timeline, communicator: communicator)
+    nonFinite = NonFiniteGuard(configuration.training.onNonFinite)
     checkpoints = CheckpointFolder(runFolder: folder.path, keep: configuration.checkpoint.keep)
     dataSet = try communicator.agreeing { try Experiment.dataSet(configuration.data) }
     resumePoint = resume ? try ResumePoint.find(in: checkpoints, for: configuration, communicator: communicator) : nil
@@ -83,7 +88,8 @@ public final class Trainer {
         store: store, states: optimizer.state.map(\.buffer), communicator: communicator,
         configuration: configuration.parallel),
       reducer: training.syncBatchNorm ? try RankSums(over: communicator) : nil, clipNorm: training.clipNorm,
-      weightAverage: training.weightAverage.map { WeightAverage(store: store, decay: $0) })
+      weightAverage: training.weightAverage.map { WeightAverage(store: store, decay: $0) },
+      keepsStatistics: training.onNonFinite == .skip, recorder: watch.recorder)
     evaluation = Evaluation(
       model: model, objective: work.objective, dataSet: dataSet, flipsImages: training.testFlip)
     consistency = ParameterConsistency(store: store, communicator: communicator)
@@ -117,15 +123,16 @@ public final class Trainer {
   ///
   /// - Parameter maxSteps: stop once this many steps of the run are done.
   public func run(maxSteps: Int? = nil) throws -> Outcome {
+    defer { watch.end() }
     try prepareFolder()
     observer?.runBegins(description)
     for notice in resumePoint?.notices ?? [] { observer?.notice(notice) }
     let total = description.totalSteps
     let limit = min(total, maxSteps ?? total)
     guard state.step < limit else { return state.step >= total ? .finished : .reachedLimit }
-    let loader = try BatchLoader(
-      dataSet: dataSet, split: .train, plan: plan, capacity: work.model.capacity, startEpoch: state.epoch,
-      startStep: state.stepInEpoch, endEpoch: configuration.training.epochs)
+    // To fall back to, whenever it may be needed.
+    if configuration.training.onNonFinite == .restore, resumePoint == nil { try save() }
+    var loader = try makeLoader()
     defer { loader.stop() }
     var evaluations = IntervalTimer(configuration.training.evaluateEvery, stepsPerEpoch: plan.stepsPerEpoch)
     var saves = IntervalTimer(configuration.checkpoint.every, stepsPerEpoch: plan.stepsPerEpoch)
@@ -134,10 +141,22 @@ public final class Trainer {
     while state.step < limit {
       let isLast = state.step + 1 == limit
       let endsLocalSteps = isLast || (state.step + 1) % localSteps == 0
-      due.formUnion(try step(loader, averages: endsLocalSteps, evaluations: &evaluations, saves: &saves))
+      switch try step(loader, averages: endsLocalSteps, evaluations: &evaluations, saves: &saves) {
+      case .done(let more): due.formUnion(more)
+      case .failed(let reason):
+        loader.stop()
+        try restore(reason: reason)
+        loader = try makeLoader()
+        due = Due()
+        continue
+      }
+      if state.step % configuration.parallel.timingEvery == 0 { try recordTimings() }
       // Until then ranks differ, and what is due waits.
       guard endsLocalSteps else { continue }
-      if state.step % configuration.parallel.checkEvery < localSteps { try consistency.check(step: state.step) }
+      if state.step % configuration.parallel.checkEvery < localSteps {
+        watch.recorder.enter(.consistency)
+        try consistency.check(step: state.step)
+      }
       if due.evaluation || state.step == total { try evaluate() }
       if due.save || isLast || due.stop { try save() }
       if due.stop, !isLast {
@@ -148,7 +167,19 @@ public final class Trainer {
     return state.step == total ? .finished : .reachedLimit
   }
 
+  private func makeLoader() throws -> BatchLoader {
+    try BatchLoader(
+      dataSet: dataSet, split: .train, plan: plan, capacity: work.model.capacity, startEpoch: state.epoch,
+      startStep: state.stepInEpoch, endEpoch: configuration.training.epochs)
+  }
+
   // MARK: - One step
+
+  private enum StepResult {
+    case done(Due)
+    /// The state is as before; the run goes on from its last checkpoint.
+    case failed(reason: String)
+  }
 
   /// What is to be done after a step, on all ranks alike.
   private struct Due {
@@ -164,9 +195,11 @@ public final class Trainer {
 
   private func step(
     _ loader: BatchLoader, averages: Bool, evaluations: inout IntervalTimer, saves: inout IntervalTimer
-  ) throws -> Due {
+  ) throws -> StepResult {
     let start = MPI.wallTime
     var computing = 0.0
+    watch.begin(step: state.step + 1)
+    work.begin()
     collisions.begin(step: state.step)
     let globalCount = plan.globalCount(step: state.stepInEpoch)
     let gradientCount =
@@ -174,6 +207,7 @@ public final class Trainer {
     var loss = 0.0
     var done = 0
     for micro in 0..<configuration.training.accumulation {
+      watch.recorder.enter(.loading)
       let batch = try loader.next()
       let begin = MPI.wallTime
       let pass = Pass(
@@ -187,21 +221,33 @@ public final class Trainer {
     }
     let begin = MPI.wallTime
     let gradientNorm = try work.average()
+    watch.recorder.enter(.sharing)
     computing += MPI.wallTime - begin
     let isFirst = communicator.rank == 0
     let shared = try share(
       loss: loss, stop: StopSignals.pending != nil, evaluation: isFirst && evaluations.isTimeUp,
       save: isFirst && saves.isTimeUp)
-    let learningRate = schedule.rate(step: state.step)
-    try requireFinite(loss: shared.loss / Double(globalCount), gradientNorm: gradientNorm)
+    let learningRate = schedule.rate(step: state.step) * state.learningRateFactor
+    let decision = try nonFinite.decide(
+      loss: shared.loss / Double(globalCount), gradientNorm: gradientNorm, step: state.step + 1,
+      checkpoint: lastCheckpoint ?? resumePoint?.path)
     let updateBegin = MPI.wallTime
-    try work.update(learningRate: learningRate, step: state.step + 1)
+    switch decision {
+    case .proceed:
+      try work.update(learningRate: learningRate, step: state.step + 1)
+    case .skip(let reason):
+      work.discard()
+      observer?.notice(
+        "step \(state.step + 1): \(reason); all ranks leave its update out (\(nonFinite.skipped) since this start)")
+    case .restore(let reason):
+      return .failed(reason: reason)
+    }
     if averages { try work.averageParameters(step: state.step + 1) }
     computing += MPI.wallTime - updateBegin
+    watch.recorder.enter(.recording)
     advance(by: globalCount)
     let seconds = MPI.wallTime - start
     let communication = work.communication
-    work.resetTimes()
     try record(
       StepReport(
         step: state.step, totalSteps: description.totalSteps, epoch: (state.step - 1) / plan.stepsPerEpoch,
@@ -210,11 +256,13 @@ public final class Trainer {
         loss: shared.loss / Double(globalCount), learningRate: learningRate, gradientNorm: gradientNorm,
         samplesPerSecond: Double(globalCount) / seconds, collisionRate: shared.collisionRate,
         seconds: seconds, computeSeconds: computing - communication.exposedSeconds,
-        communication: communicator.size > 1 ? communication : nil,
-        collisions: collisions.reports))
-    return Due(
-      evaluation: evaluations.isDue(step: state.step) || shared.evaluation,
-      save: saves.isDue(step: state.step) || shared.save, stop: shared.stop)
+        communication: communicator.size > 1 ? communication : nil, collisions: collisions.reports,
+        isSkipped: decision != .proceed))
+    watch.stepEnds()
+    return .done(
+      Due(
+        evaluation: evaluations.isDue(step: state.step) || shared.evaluation,
+        save: saves.isDue(step: state.step) || shared.save, stop: shared.stop))
   }
 
   private struct Shared {
@@ -244,17 +292,33 @@ public final class Trainer {
     }
   }
 
-  /// Both numbers are the same on every rank.
-  private func requireFinite(loss: Double, gradientNorm: Double) throws {
-    guard !(loss.isFinite && gradientNorm.isFinite) else { return }
-    let saved = lastCheckpoint ?? resumePoint?.path
-    throw AgreedFailure(
-      error: KitiError(
-        .failed,
-        "Step \(state.step + 1): the \(loss.isFinite ? "gradient's norm" : "loss") is \((loss.isFinite ? gradientNorm : loss).isNaN ? "not a number" : "infinite"); the parameters are left as they were.",
-        remedy: "Lower optimizer.learningRate or set training.clipNorm"
-          + (saved.map { "; the last checkpoint is \($0)." } ?? ". No checkpoint had been written yet.")),
-      rank: 0)
+  /// Goes back to the last checkpoint, with half the learning rate, and writes that one anew: the lower rate is part
+  /// of the state from then on. Metrics of the steps after it are dropped, since the steps will be done again.
+  private func restore(reason: String) throws {
+    guard let path = lastCheckpoint ?? resumePoint?.path else { return }
+    watch.recorder.enter(.checkpoint)
+    let failedStep = state.step + 1
+    let factor = state.learningRateFactor * NonFiniteGuard.rateFactor
+    work.discard()
+    state = try Checkpoint.read(
+      from: path, into: work.store, optimizerState: work.optimizer.state, shard: work.averager.shard,
+      otherState: work.otherState, residual: work.averager.residual, communicator: communicator)
+    try nonFinite.countRestore(to: state.step, failedStep: failedStep, reason: reason, checkpoint: path)
+    state.worldSize = communicator.size
+    state.learningRateFactor = factor
+    collisions.restore(state.collisionLengths)
+    var line = MetricsLine(kind: "restore")
+    line.set("step", state.step)
+    line.set("failedStep", failedStep)
+    line.set("reason", reason)
+    line.set("learningRateFactor", factor)
+    try communicator.onFirstRank {
+      metrics = try MetricsLog(path: folder.metricsPath, keepingSteps: state.step)
+      try metrics?.write(line)
+    }
+    observer?.notice(
+      "step \(failedStep): \(reason); all ranks go back to \(path), with the learning rate times \(factor)")
+    try save()
   }
 
   // MARK: - Records, evaluation, checkpoints
@@ -265,12 +329,12 @@ public final class Trainer {
       try folder.write(configuration)
       metrics = try MetricsLog(path: folder.metricsPath, keepingSteps: resumePoint?.state.step)
     }
-    let hosts = try communicator.allgather(MPI.processorName)
+    try watch.openTimeline()
     var line = MetricsLine(kind: "run")
     line.set("name", configuration.name)
     line.set("step", state.step)
     line.set("ranks", communicator.size)
-    line.set("hosts", Array(Set(hosts)).sorted())
+    line.set("hosts", Array(Set(watch.hosts)).sorted())
     line.set("seed", "\(configuration.seed)")
     line.set("parameters", description.parameterCount)
     line.set("globalBatch", description.globalBatch)
@@ -292,15 +356,20 @@ public final class Trainer {
     line.set("gradientNorm", report.gradientNorm)
     line.set("samplesPerSecond", (report.samplesPerSecond * 10).rounded() / 10)
     if let rate = report.collisionRate { line.set("collisionRate", rate) }
-    if !report.collisions.isEmpty { line.set("collisions", report.collisions.map(\.line)) }
+    // A line for each layer is long, and the drifts are measured on these steps only.
+    if !report.collisions.isEmpty, (report.step - 1) % Int(CollisionResidual.driftInterval) == 0 {
+      line.set("collisions", report.collisions.map(\.line))
+    }
     if let communication = report.communication {
       line.set(communication, compute: report.computeSeconds, of: report.seconds)
     }
+    if report.isSkipped { line.set("update", "skipped") }
     try metrics?.write(line)
     observer?.stepEnds(report)
   }
 
   private func evaluate() throws {
+    watch.recorder.enter(.evaluation)
     let start = MPI.wallTime
     try agreeOnStatistics()
     work.weightAverage?.swap()
@@ -325,6 +394,7 @@ public final class Trainer {
   }
 
   private func save() throws {
+    watch.recorder.enter(.checkpoint)
     let start = MPI.wallTime
     try consistency.check(step: state.step)
     try agreeOnStatistics()
@@ -338,6 +408,12 @@ public final class Trainer {
     try communicator.onFirstRank { try checkpoints.commit(step: state.step) }
     lastCheckpoint = path
     observer?.checkpointIsWritten(path: path, seconds: MPI.wallTime - start)
+  }
+
+  private func recordTimings() throws {
+    guard let timings = try watch.timings(step: state.step) else { return }
+    try metrics?.write(timings.line)
+    if let notice = watch.notice(of: timings) { observer?.notice(notice) }
   }
 
   /// Each rank has gathered running statistics from its own samples; an evaluation or a checkpoint is of one model.

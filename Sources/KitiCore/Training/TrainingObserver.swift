@@ -53,6 +53,8 @@ public struct StepReport: Sendable {
   public var communication: CommunicationReport?
   /// Of each layer with collisions.
   public var collisions: [CollisionReport] = []
+  /// The gradient was not finite, and all ranks left the update out.
+  public var isSkipped = false
 }
 
 /// Metrics over the whole test split.

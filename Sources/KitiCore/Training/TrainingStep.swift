@@ -13,16 +13,22 @@ public final class TrainingStep {
   /// Of batch norm that is synchronised over the ranks.
   public let reducer: RankSums?
   public let weightAverage: WeightAverage?
+  public let recorder: PhaseRecorder
   private let clipNorm: Float?
   private let outputGradient: AlignedBuffer<Float>
+  /// Running statistics from before the step, to go back to.
+  private let statisticsBefore: AlignedBuffer<Float>?
 
   /// - Parameters:
   ///   - reducer: for batch norm over all ranks.
   ///   - clipNorm: gradients longer than this are scaled down to it (Pascanu et al. 2013, algorithm 1).
+  ///   - keepsStatistics: whether `discard` can take back what batch norm has seen.
+  ///   - recorder: learns of each phase of the step, and of each bucket of gradients.
   public init(
     model: any Model, objective: any Objective, store: ParameterStore, optimizer: any Optimizer,
     averager: GradientAverager, parameterAverager: ParameterAverager? = nil, reducer: RankSums? = nil,
-    clipNorm: Double? = nil, weightAverage: WeightAverage? = nil
+    clipNorm: Double? = nil, weightAverage: WeightAverage? = nil, keepsStatistics: Bool = false,
+    recorder: PhaseRecorder = PhaseRecorder()
   ) {
     self.model = model
     self.objective = objective
@@ -32,12 +38,21 @@ public final class TrainingStep {
     self.optimizer = optimizer
     self.averager = averager
     self.parameterAverager = parameterAverager
+    self.recorder = recorder
+    averager.observer = recorder
+    statisticsBefore = keepsStatistics ? AlignedBuffer(count: store.statisticsBuffer.count) : nil
     self.clipNorm = clipNorm.map { Float($0) }
     outputGradient = AlignedBuffer(count: model.capacity * model.outputShape.reduce(1, *))
   }
 
   /// The arrays beside the model and the optimizer's that a run needs to go on, whole on every rank.
   public var otherState: [(name: String, buffer: AlignedBuffer<Float>)] { weightAverage.map { [$0.state] } ?? [] }
+
+  /// Begins a step.
+  public func begin() {
+    resetTimes()
+    if let statisticsBefore { _ = statisticsBefore.buffer.update(fromContentsOf: store.statisticsBuffer) }
+  }
 
   /// Adds the gradients of one batch of this rank.
   ///
@@ -54,10 +69,12 @@ public final class TrainingStep {
     localCount += count
     var pass = pass
     pass.reducer = reducer
+    recorder.enter(.forward)
     let prediction = model.forward(inputs, batch: count, pass: pass)
     let loss = objective.loss(
       prediction: prediction, target: targets, batch: count, scale: 1 / Float(globalCount),
       gradient: outputGradient.pointer)
+    recorder.enter(.backward)
     model.backward(
       outputGradient: outputGradient.pointer, batch: count, pass: pass, observer: isLast ? averager : nil)
     return loss
@@ -67,16 +84,26 @@ public final class TrainingStep {
   ///
   /// With local steps each rank keeps its gradients, and the norm is the mean one.
   public func average() throws -> Double {
+    recorder.enter(.averaging)
     try reducer?.requireSuccess()
     try averager.finish()
     localNorm = try averager.gradientNorm()
     return try parameterAverager?.meanNorm(localNorm, samples: localCount) ?? localNorm
   }
 
+  /// Makes the step undone before its update: clears the gradients and takes back what batch norm has seen. What
+  /// compression keeps stays: the numbers that made it were finite.
+  public func discard() {
+    localCount = 0
+    store.gradients.buffer.update(repeating: 0)
+    if let statisticsBefore { _ = store.statisticsBuffer.update(fromContentsOf: statisticsBefore.buffer) }
+  }
+
   /// Updates the parameters and clears the gradients. Collective if the optimizer is sharded.
   ///
   /// - Parameter step: 1 for the first update of the run.
   public func update(learningRate: Double, step: Int) throws {
+    recorder.enter(.update)
     let isIdle = parameterAverager != nil && localCount == 0
     parameterAverager?.count(samples: localCount)
     localCount = 0

@@ -1,122 +1,28 @@
 import ArgumentParser
-import Foundation
 import KitiCore
 import KitiMPI
 
 struct FNO1DBench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fno1d",
-    abstract: "Training steps of FNO-1d: width 64, 16 modes, 4 blocks, 1,024 points, Adam.",
-    discussion: """
-      With a collision scheme, steps without collisions are measured in turns with those that have them, and \
-      collisionShare is the median over the turns of the extra time.
-      """)
+    abstract: "Training steps of FNO-1d: width 64, 16 modes, 4 blocks, 1,024 points, Adam, batch 20.",
+    discussion: StepBench.discussion)
 
   @OptionGroup var options: BenchOptions
 
   func run() throws {
-    let world = try Launch.world()
-    let parallel = try world.agreeing { try options.parallel() }
-    let subject = try StepBench(
-      collision: CollisionOptions(scheme: options.scheme), batch: options.batch, communicator: world, parallel: parallel)
-    let plain =
-      options.scheme == .none ? nil : try StepBench(
-        collision: CollisionOptions(scheme: .none), batch: options.batch, communicator: world, parallel: parallel)
-    for bench in [subject, plain].compactMap({ $0 }) { try bench.run(steps: 4) }
-    // Turns of a few steps: the machine's speed drifts less within a pair than over the whole measurement.
-    let turn = min(options.steps, 5)
-    var seconds: [Double] = []
-    var plainSeconds: [Double] = []
-    for _ in 0..<(options.steps + turn - 1) / turn {
-      seconds.append(try subject.run(steps: turn))
-      if let plain { plainSeconds.append(try plain.run(steps: turn)) }
-    }
-    guard world.rank == 0 else { return }
-    let mean = seconds.reduce(0, +) / Double(seconds.count * turn)
-    var line = MetricsLine(kind: "bench")
-    line.set("bench", "fno1d")
-    line.set("scheme", options.scheme.rawValue)
-    line.set("batch", options.batch)
-    line.set("steps", seconds.count * turn)
-    line.set("samplesPerSecond", Double(world.size * options.batch) / mean)
-    line.set("msPerStep", mean * 1e3)
-    line.set("medianMsPerStep", median(seconds) / Double(turn) * 1e3)
-    if plain != nil {
-      line.set("plainMsPerStep", median(plainSeconds) / Double(turn) * 1e3)
-      line.set("collisionShare", median(zip(seconds, plainSeconds).map { $0 / $1 - 1 }))
-      line.set("collisionRate", subject.collisionRate)
-    }
-    line.set(subject.communication, compute: subject.computeSeconds, of: subject.seconds, steps: subject.done)
-    line.set("ranks", world.size)
-    line.set("threads", options.threads)
-    line.set("instructionSet", InstructionSet.name)
-    line.set("peakMiB", peakMemory())
-    print(options.json ? line.json : line.table)
+    try StepBench.measure("fno1d", options, batch: 20, make: StepBench.fno1d)
   }
 }
 
-/// A model with its optimizer on random data, as the trainer would run it.
-final class StepBench {
-  private let work: TrainingStep
-  private let communicator: Communicator
-  private let batch: Int
-  private let inputs: AlignedBuffer<Float>
-  private let targets: AlignedBuffer<Float>
-  private let indices: AlignedBuffer<Int>
-  private(set) var done = 0
-  private(set) var seconds = 0.0
-  var computeSeconds: Double { seconds - communication.exposedSeconds }
-
-  init(
-    collision: CollisionOptions, batch: Int, communicator: Communicator, parallel: ParallelConfiguration = .init()
-  ) throws {
-    self.communicator = communicator
-    self.batch = batch
-    let shape = FNO1D.Shape(points: 1_024)
-    let model = try FNO1D(
-      shape: shape, collision: collision, divide: 4, capacity: batch)
-    let store = ParameterStore(model, seed: 1)
-    let averager = try GradientAverager(store: store, communicator: communicator, configuration: parallel)
-    work = TrainingStep(
-      model: model, objective: FieldObjective(outputShape: model.outputShape), store: store,
-      optimizer: Adam(count: averager.shard.count, weightDecay: 1e-4), averager: averager)
-    inputs = AlignedBuffer(count: batch * shape.points)
-    targets = AlignedBuffer(count: batch * shape.points)
-    indices = AlignedBuffer(count: batch)
-    let stream = RandomStream(seed: 7, stream: UInt64(communicator.rank), domain: .dataSet)
-    stream.fillNormals(inputs.buffer, at: .init(item: 0))
-    stream.fillNormals(targets.buffer, at: .init(item: 1))
-    for index in 0..<batch { indices.pointer[index] = index }
-  }
-
-  var collisionRate: Double {
-    let collisions = work.model.collisions
-    let candidates = collisions.reduce(0) { $0 + $1.candidatePairs }
-    return candidates == 0 ? 0 : Double(collisions.reduce(0) { $0 + $1.acceptedPairs }) / Double(candidates)
-  }
-
-  /// Of all runs so far, on this rank.
-  private(set) var communication = CommunicationReport(exposedSeconds: 0, hiddenSeconds: 0, bytesSent: 0)
-
-  /// Seconds for some steps, from the first rank's start to the last rank's end.
-  @discardableResult
-  func run(steps: Int) throws -> Double {
-    try communicator.barrier()
-    work.resetTimes()
-    let start = MPI.wallTime
-    for _ in 0..<steps {
-      let pass = Pass(
-        isTraining: true, seed: 1, step: UInt64(done), rank: communicator.rank, sampleIndices: indices.pointer)
-      _ = work.accumulate(
-        inputs: inputs.pointer, targets: targets.pointer, count: batch, pass: pass,
-        globalCount: batch * communicator.size, isLast: true)
-      _ = try work.average()
-      done += 1
-      try work.update(learningRate: 1e-3, step: done)
-    }
-    let elapsed = try communicator.allreduce(MPI.wallTime - start, .maximum)
-    seconds += elapsed
-    communication.add(work.communication)
-    return elapsed
+extension StepBench {
+  static func fno1d(
+    collision: CollisionOptions, batch: Int, communicator: Communicator, parallel: ParallelConfiguration
+  ) throws -> StepBench {
+    let model = try FNO1D(shape: .init(points: 1_024), collision: collision, divide: 4, capacity: batch)
+    return try StepBench(
+      model: model, objective: FieldObjective(outputShape: model.outputShape), targets: .likeOutputs,
+      optimizer: { Adam(count: $0, weightDecay: 1e-4) }, learningRate: 1e-3, communicator: communicator,
+      parallel: parallel)
   }
 }

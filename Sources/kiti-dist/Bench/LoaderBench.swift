@@ -6,8 +6,11 @@ import KitiMPI
 struct LoaderBench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "loader",
-    abstract: "Reading augmented images ahead: 32 x 32 x 3, moved by up to 4 pixels, mirrored, with a covered square of 8.",
-    discussion: "Nothing else is done meanwhile: what is measured is what one loader's thread can give.")
+    abstract: "Reading augmented images ahead.",
+    discussion: """
+      Images are moved by up to 4 pixels, mirrored, and covered with a square of 8. Nothing else is done meanwhile: \
+      what is measured is what one loader's thread can give.
+      """)
 
   @Option(help: ArgumentHelp("Images of a step on each rank.", valueName: "b"))
   var batch = 128
@@ -15,7 +18,9 @@ struct LoaderBench: ParsableCommand {
   @Option(help: ArgumentHelp("Steps to measure, after a warm-up.", valueName: "n"))
   var steps = 400
 
-  @Option(help: ArgumentHelp("A data set of images to read; 10,000 random ones unless told.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "A data set of images to read; 10,000 random ones of 32 x 32 x 3 unless told.", valueName: "file"))
   var data: String?
 
   @Flag(help: "One JSON line instead of text.")
@@ -59,7 +64,8 @@ struct LoaderBench: ParsableCommand {
     let path = FileManager.default.temporaryDirectory.appendingPathComponent("kiti-loader-\(UUID().uuidString).h5").path
     // The images are in memory once the file has been opened.
     defer { try? FileManager.default.removeItem(atPath: path) }
-    try ImageDataSet.writeRandom(to: path, trainCount: 10_000, testCount: 1, shape: .init(height: 32, width: 32, channels: 3))
+    try ImageDataSet.writeRandom(
+      to: path, trainCount: 10_000, testCount: 1, shape: .init(height: 32, width: 32, channels: 3))
     return try ImageDataSet(path: path, augmentation: augmentation)
   }
 

@@ -4,13 +4,15 @@ import KitiCore
 struct BenchCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bench", abstract: "Measure training steps and their parts on random data.",
-    subcommands: [FNO1DBench.self, CollisionBench.self, LoaderBench.self, AllreduceBench.self])
+    subcommands: [
+      ResNet18Bench.self, ResNet20Bench.self, FNO1DBench.self, CollisionBench.self, LoaderBench.self, AllreduceBench.self,
+    ])
 }
 
 /// What every benchmark of a model takes.
 struct BenchOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("Samples of a step on each rank.", valueName: "b"))
-  var batch = 20
+  @Option(help: ArgumentHelp("Samples of a step on each rank, unless the model's usual.", valueName: "b"))
+  var batch: Int?
 
   @Option(help: ArgumentHelp("Steps to measure, after a warm-up.", valueName: "n"))
   var steps = 40
@@ -40,7 +42,7 @@ struct BenchOptions: ParsableArguments {
   }
 
   func validate() throws {
-    if batch < 1 || steps < 1 { throw ValidationError("--batch and --steps: give at least 1.") }
+    if batch ?? 1 < 1 || steps < 1 { throw ValidationError("--batch and --steps: give at least 1.") }
     if threads != 1 {
       throw ValidationError("--threads \(threads): a rank has one thread. Use more cores with mpirun -np N.")
     }

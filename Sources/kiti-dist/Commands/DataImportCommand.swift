@@ -71,9 +71,10 @@ struct DataImportCIFAR10Command: ParsableCommand {
 
 struct DataImportCIFAR100Command: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "cifar100", abstract: "CIFAR-100 with fine labels in its binary form: a folder, or cifar-100-binary.tar.gz.")
+    commandName: "cifar100",
+    abstract: "CIFAR-100 with fine labels in its binary form: a folder, or cifar-100-binary.tar.gz.")
 
-  @Argument(help: "The folder with train.bin, test.bin and fine_label_names.txt, the folder that holds it, or the archive.")
+  @Argument(help: "The folder with train.bin and test.bin, the folder that holds it, or the archive.")
   var source: String
 
   @OptionGroup var options: ImportOptions
@@ -124,7 +125,9 @@ struct DataImportImagesCommand: ParsableCommand {
       valueName: "HxW"))
   var size: ImageSize?
 
-  @Option(help: ArgumentHelp("Make every image grey (1) or colored (3); else they must be all the one or the other.", valueName: "1|3"))
+  @Option(
+    help: ArgumentHelp(
+      "Make every image grey (1) or colored (3); else they must be all the one or the other.", valueName: "1|3"))
   var channels: Int?
 
   @Option(help: ArgumentHelp("Share of each class that is set aside for testing.", valueName: "share"))

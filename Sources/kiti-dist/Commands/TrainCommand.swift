@@ -33,13 +33,17 @@ struct TrainCommand: ParsableCommand {
   @Option(help: "How the run is shown: live (a line that is rewritten), lines (one an evaluation), or auto; under mpirun auto means lines.")
   var progress = ProgressStyle.auto
 
+  @Flag(help: "Write each rank's timeline into the run's folder (Chrome trace format); 'kiti-dist timeline' merges them.")
+  var timeline = false
+
   @Flag(help: "Print the resolved configuration, the model, memory and bytes sent per step; start nothing.")
   var dryRun = false
 
   /// The command line without what only decides the configuration.
   var wordsBesideConfiguration: [String] {
     ["train"] + (output.map { ["--output", $0] } ?? []) + (resume.map { ["--resume", $0] } ?? [])
-      + (maxSteps.map { ["--max-steps", "\($0)"] } ?? []) + (dryRun ? ["--dry-run"] : [])
+      + (maxSteps.map { ["--max-steps", "\($0)"] } ?? []) + (timeline ? ["--timeline"] : [])
+      + (dryRun ? ["--dry-run"] : [])
   }
 
   func validate() throws {
@@ -70,7 +74,7 @@ struct TrainCommand: ParsableCommand {
     isResuming = try world.broadcast(isResuming ? 1 : 0, root: 0) == 1
     StopSignals.install()
     let trainer = try Trainer(
-      configuration: configuration, folder: folder, resume: isResuming, communicator: world,
+      configuration: configuration, folder: folder, resume: isResuming, timeline: timeline, communicator: world,
       observer: world.rank == 0 ? TrainingDisplay(progress) : nil)
     if dryRun {
       if world.rank == 0 { RunSummary.print(trainer) }

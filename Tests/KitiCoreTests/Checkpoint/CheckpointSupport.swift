@@ -39,7 +39,8 @@ struct Sample {
     optimizer = states.map { ($0, AlignedBuffer(count: $0 == "average" ? store.values.count : store.count)) }
     state = TrainingState(
       step: 12, epoch: 3, stepInEpoch: 2, samplesInEpoch: 80, seed: .max - seed, worldSize: 4, globalBatch: 40,
-      bestMetric: 0.1 + 0.2, elapsedSeconds: 1.0 / 3, collisionLengths: [1.0 / 7, 1, 1e6])
+      bestMetric: 0.1 + 0.2, elapsedSeconds: 1.0 / 3, collisionLengths: [1.0 / 7, 1, 1e6],
+      learningRateFactor: 0.0625)
     guard seed != 0 else { return }
     var bits = seed
     for buffer in buffers {

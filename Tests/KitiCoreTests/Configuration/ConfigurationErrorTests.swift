@@ -221,6 +221,31 @@ final class ConfigurationErrorTests: XCTestCase {
         + #"Valid: a number of epochs, "10 epochs", "500 steps"."#)
   }
 
+  func testAugmentationThatCannotBeIsRefused() {
+    let images = ["data.kind=cifar10"]
+    for (override, problem) in [
+      ("data.augmentation.crop=-1", "'data.augmentation.crop' is -1. Valid: a whole number from 0 to 65536."),
+      ("data.augmentation.crop=4.0", "'data.augmentation.crop' is 4.0. Write 4. Valid: a whole number from 0 to 65536."),
+      (
+        "data.augmentation.padding=reflekt",
+        "'data.augmentation.padding' is reflekt. Did you mean 'reflect'? Valid: zero, reflect."
+      ),
+      ("data.augmentation.flip=true", "'data.augmentation.flip' is true. Valid: none, random, alternating."),
+      ("data.augmentation.cutout=x", "'data.augmentation.cutout' is x. Valid: a whole number from 0 to 65536."),
+      ("data.augmentation=4", "'data.augmentation' is 4. Valid: a section of keys and values (key: value)."),
+      (
+        "data.augmentation.crops=4",
+        "unknown key 'data.augmentation.crops'. Did you mean 'crop'? Valid keys here: crop, padding, flip, cutout."
+      ),
+    ] {
+      XCTAssertEqual(message(spread, overrides: images + [override]), "--set \(override): \(problem)")
+    }
+    XCTAssertEqual(
+      message(spread("  path: data/burgers.h5", "  path: data/burgers.h5\n  augmentation: {crop: 4}")),
+      "run.yaml, line 6: 'data.augmentation' belongs to kind cifar10, cifar100, fashion-mnist, mnist, images, but 'data.kind' is burgers. "
+        + "Remove the key or change the kind. Valid keys here: kind, path.")
+  }
+
   func testLocalStepsExcludeWhatConcernsGradients() {
     for (key, value) in [("shardOptimizer", "true"), ("compression", "bf16"), ("progress", "thread")] {
       XCTAssertEqual(

@@ -135,7 +135,7 @@ extension Configuration {
       shortcut: .allCases.randomElement(using: &random)!, dropout: unit(), startsAsShortcuts: .random(using: &random),
       collision: collision(divide))
     var configuration = Configuration(
-      name: name, seed: random.next(), data: .init(kind: .burgers, path: name + "/x.h5"),
+      name: name, seed: random.next(), data: .random(path: name + "/x.h5", using: &random),
       model: Bool.random(using: &random) ? .fno1d(fno) : .resnet(resnet),
       optimizer: .init(
         rule: [
@@ -153,11 +153,24 @@ extension Configuration {
           ? .perRank(count()) : .global(accumulation * Int.random(in: 1...9, using: &random)),
         accumulation: accumulation, clipNorm: Bool.random(using: &random) ? positive() : nil,
         evaluateEvery: interval(), syncBatchNorm: .random(using: &random), labelSmoothing: unit(),
-        weightAverage: Bool.random(using: &random) ? 0.5 + unit() / 4 : nil, testFlip: .random(using: &random)),
+        weightAverage: Bool.random(using: &random) ? 0.5 + unit() / 4 : nil, testFlip: .random(using: &random),
+        onNonFinite: TrainingConfiguration.OnNonFinite.allCases.randomElement(using: &random)!),
       parallel: parallel,
       checkpoint: .init(every: interval(), keep: count()))
     if case .lars = configuration.optimizer.rule { configuration.parallel.shardOptimizer = false }
     if configuration.training.syncBatchNorm { configuration.parallel.progress = .poll }
     return configuration
+  }
+}
+
+extension DataConfiguration {
+  fileprivate static func random(path: String, using random: inout SplitMix) -> DataConfiguration {
+    let kind = DataKind.allCases.randomElement(using: &random)!
+    guard kind.isImages else { return .init(kind: kind, path: path) }
+    return .init(
+      kind: kind, path: path,
+      augmentation: .init(
+        crop: .random(in: 0...40, using: &random), padding: .allCases.randomElement(using: &random)!,
+        flip: .allCases.randomElement(using: &random)!, cutout: .random(in: 0...40, using: &random)))
   }
 }

@@ -54,6 +54,7 @@ final class ConfigurationTextTests: XCTestCase {
         labelSmoothing: 0.0
         weightAverage: null
         testFlip: false
+        onNonFinite: stop
       parallel:
         bucketMiB: 0.5
         progress: poll
@@ -62,6 +63,8 @@ final class ConfigurationTextTests: XCTestCase {
         reduction: fast
         localSteps: 1
         checkEvery: 100
+        watchdogSeconds: 300.0
+        timingEvery: 100
       checkpoint:
         every: 10 epochs
         keep: 3

@@ -156,7 +156,8 @@ final class ResNetPassTests: XCTestCase {
     assertSays(message(shape, divide: [4, 2]), ["[4, 2]", "3 stages", "[16, 8, 4]"])
     assertSays(message(shape, divide: [4, 3, 1]), ["stages/1/0", "collision.divide 3", "[16 places, 12 channels]"])
     assertSays(message(shape, divide: [4, 2, 4]), ["stages/2/0", "collision.divide 4", "[4 places, 24 channels]"])
-    XCTAssertEqual(message(shape, CollisionOptions(scheme: .none), divide: [5]), "", "without collisions nothing is cut")
+    XCTAssertEqual(
+      message(shape, CollisionOptions(scheme: .none), divide: [5]), "", "without collisions nothing is cut")
   }
 
   func testSummaryCountsEveryParameterOfThePublishedNetworks() throws {
@@ -189,7 +190,7 @@ final class ResNetRanksTests: MPITestCase {
     // The first rank has what is left by ranks with one each; the last has none.
     let first = world.rank == 0 ? 0 : samples - max(0, world.size - 2) + world.rank - 1
     let end = world.rank == 0 ? samples - max(0, world.size - 2) : min(first + 1, samples)
-    let pass = Pass(isTraining: true, rank: world.rank, reducer: CommunicatorSums(world))
+    let pass = Pass(isTraining: true, rank: world.rank, reducer: try RankSums(over: world))
     let part = rig.step(batch: end - first, pass: pass, first: first, samples: samples)
     XCTAssertEqual(try world.allreduce(part, .sum), loss, accuracy: 1e-5)
     let gradients = try world.allreduce(rig.allGradients.doubles, .sum)

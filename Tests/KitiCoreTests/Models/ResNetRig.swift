@@ -1,10 +1,9 @@
 import KitiCore
 
-/// A residual network with its stores, a loss and batches of images, all by the formulas of the fixtures.
+/// A residual network with its store, a loss and batches of images, all by the formulas of the fixtures.
 final class ResNetRig {
   let model: ResNet
   let store: ParameterStore
-  let statistics: ParameterStore
   let input: GuardedArray
   let target: GuardedArray
   let gradient: GuardedArray
@@ -18,8 +17,7 @@ final class ResNetRig {
     batches: Int = 1
   ) throws {
     model = try ResNet(shape: shape, collision: collision, divide: divide, capacity: capacity)
-    store = ParameterStore(model.parameters, seed: 1)
-    statistics = ParameterStore(model.statistics, seed: 1)
+    store = ParameterStore(model, seed: 1)
     for (stream, parameter) in model.parameters.enumerated() {
       let (offset, bound): (Double, Double)
       if parameter.shape.count == 4 {

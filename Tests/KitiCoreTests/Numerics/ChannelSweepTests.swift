@@ -108,7 +108,7 @@ final class ChannelSweepTests: XCTestCase {
         products[channels + channel] += value * other
         squares[channel] += distance
         squares[channels + channel] += distance * distance
-        magnitude = max(magnitude, Double(rows))
+        magnitude = max(magnitude, abs(squares[channels + channel]))
       }
       var (sums, centred) = (start, start)
       sums.withUnsafeMutableBufferPointer {

@@ -9,7 +9,7 @@ final class ConvolutionTests: XCTestCase {
   private var shapes: [ConvolutionShape] {
     ConvolutionTests.sizes.flatMap { size in
       ConvolutionTests.channels.map { ConvolutionTests.shape(size.0, size.1, $0.0, $0.1) }
-    } + [ConvolutionTests.shape(33, 31, 7, 18), ConvolutionTests.shape(4, 4, 140, 130), ConvolutionTests.shape(9, 4, 130, 66)]
+    } + [(33, 31, 7, 18), (4, 4, 140, 130), (9, 4, 130, 66)].map(ConvolutionTests.shape)
   }
 
   private static func shape(_ height: Int, _ width: Int, _ inputs: Int, _ outputs: Int) -> ConvolutionShape {
@@ -68,6 +68,14 @@ final class ConvolutionTests: XCTestCase {
     }
   }
 
+  /// More tiles than are transformed together, with few channels and with weights that are kept and that are not.
+  func testBatchesOfManyBlocks() {
+    for (channels, samples) in [((16, 16), 60), ((140, 130), 140), ((352, 360), 140)] {
+      let shape = ConvolutionTests.shape(1, 1, channels.0, channels.1)
+      ConvolutionCase(shape, samples: samples, fusion: 1, seed: 5).check(WinogradConvolution.self)
+    }
+  }
+
   func testErrorOfWinogradStaysSmallForManyChannels() {
     let shape = ConvolutionTests.shape(4, 4, 512, 32)
     ConvolutionCase(shape, samples: 2, fusion: 0, seed: 1).check(WinogradConvolution.self, tolerance: 1e-5)
@@ -82,7 +90,8 @@ final class ConvolutionTests: XCTestCase {
       let (x, w) = (GuardedArray(values), GuardedArray(count: shape.weightCount, repeating: 0.5))
       let (scale, shift) = (GuardedArray(count: 16, repeating: 1), GuardedArray(count: 16, repeating: 0))
       let y = GuardedArray(count: shape.outputSize, repeating: 0)
-      let source = ConvolutionSource(x.pointer, normalization: (UnsafePointer(scale.pointer), UnsafePointer(shift.pointer)))
+      let normalization = (scale: UnsafePointer(scale.pointer), shift: UnsafePointer(shift.pointer))
+      let source = ConvolutionSource(x.pointer, normalization: normalization)
       kernel.forward(source, weight: w.pointer, into: y.pointer, samples: 1, sums: nil)
       XCTAssertTrue(y.values[..<(3 * 16)].allSatisfy(\.isNaN), "\(type)")
     }
@@ -94,7 +103,8 @@ final class ConvolutionTests: XCTestCase {
       let kernel = type.init(shape, capacity: 1)
       var mask = [Float](repeating: 1, count: shape.inputSize)
       mask[37] = .nan
-      let (x, g) = (GuardedArray(count: shape.inputSize, repeating: 1), GuardedArray(count: shape.outputSize, repeating: 1))
+      let x = GuardedArray(count: shape.inputSize, repeating: 1)
+      let g = GuardedArray(count: shape.outputSize, repeating: 1)
       let (w, m) = (GuardedArray(count: shape.weightCount, repeating: 0.5), GuardedArray(mask))
       let (dw, dx) = (GuardedArray(count: shape.weightCount, repeating: 0), GuardedArray(count: shape.inputSize))
       kernel.backward(

@@ -9,7 +9,7 @@ struct ConvolutionReference {
   /// Scale and shift of the batch norm that is folded into the reading of the input.
   var sourceNormalization: (scale: [Double], shift: [Double])?
   var gradient: [Double]
-  /// The factors of gradient and output and the shift of the batch norm that is folded into the reading of the gradient.
+  /// The factors of gradient and output and the shift of the batch norm that is folded into the gradient's reading.
   var gradientNormalization: (output: [Double], gradientScale: [Double], outputScale: [Double], shift: [Double])?
   var other: [Double]?
   /// 1 or 0 for each number of the input.

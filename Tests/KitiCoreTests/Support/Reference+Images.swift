@@ -1,7 +1,8 @@
 import KitiCore
 
 extension Reference {
-  /// x [height, width, in] ∗ weight [kernel, kernel, in, out], zeros outside; output [⌈height/stride⌉, ⌈width/stride⌉, out].
+  /// x [height, width, in] ∗ weight [kernel, kernel, in, out], zeros outside; output [⌈height/stride⌉, ⌈width/stride⌉,
+  /// out].
   static func convolution(
     _ x: [Double], shape: [Int], weight: [Double], kernel: Int, outputs: Int, stride: Int
   ) -> (values: [Double], shape: [Int]) {

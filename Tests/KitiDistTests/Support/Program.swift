@@ -58,8 +58,9 @@ struct Program {
 
   struct Unsuccessful: Error {}
 
-  private func launch(
-    _ executable: String, _ arguments: [String], _ environment: [String: String], _ seconds: Double
+  /// Starts another program in an environment in which MPI can be started.
+  func launch(
+    _ executable: String, _ arguments: [String], _ environment: [String: String] = [:], _ seconds: Double = 90
   ) throws -> Job {
     var variables = ProcessInfo.processInfo.environment.filter { variable in
       !["OMPI_", "PMIX_", "PMI_", "ORTE_"].contains { variable.key.hasPrefix($0) }

@@ -12,14 +12,12 @@ final class ByteStream {
 
   /// Opens a file.
   /// - Throws: `KitiError`: `.usage` for a file that is missing or must not be read, `.badData` for one that is no
-  ///   plain file or begins with a damaged gzip header.
+  ///   plain file or is empty.
   init(path: String) throws {
     name = path
     archive = try Self.open(path, as: archive_read_support_format_raw)
     var entry: OpaquePointer?
-    // An empty file has no member at all: a stream of no bytes.
-    let status = archive_read_next_header(archive, &entry)
-    guard status == ARCHIVE_OK || status == ARCHIVE_EOF else { throw damaged }
+    guard archive_read_next_header(archive, &entry) == ARCHIVE_OK else { throw damaged }
   }
 
   /// Opens a member of a tar archive.

@@ -153,7 +153,8 @@ struct IDXHeader {
       let digits = bytes[..<4].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined(separator: " ")
       throw KitiError(
         .badData,
-        "The file \(stream.name) begins with \(digits), and an IDX file of bytes along \(axes) axes with 00 00 08 0\(axes).",
+        "The file \(stream.name) begins with \(digits), and an IDX file of bytes along \(axes) axes begins with "
+          + "00 00 08 0\(axes).",
         remedy: "Check that it is a file of this data set, or fetch it again.")
     }
     extents = (1...axes).map { axis in

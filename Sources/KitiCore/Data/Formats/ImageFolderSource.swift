@@ -31,12 +31,15 @@ public final class ImageFolderSource: ImageSource {
   public let shape: ImageShape
   public let classes: [String]
 
+  /// One file. Its path is put together when it is read: there may be millions.
   private struct Sample {
     var label: Int32
-    var path: String
+    var name: String
   }
 
   private let options: Options
+  /// The folder with the folders of the classes.
+  private let folders: [DataSplit: String]
   private let samples: [DataSplit: [Sample]]
   private let file = ImageFile()
   private var resampling: ImageResampling?
@@ -50,7 +53,8 @@ public final class ImageFolderSource: ImageSource {
     let top = try tree.folders("")
     let parts = top.filter { $0 == "train" || $0 == "test" }
     if parts.isEmpty {
-      (classes, samples) = try Self.divide(tree, classes: top, options)
+      (classes, samples) = (top, try Self.divide(tree, classes: top, options))
+      folders = [.train: path, .test: path]
     } else {
       guard parts.count == 2, top.count == 2, options.testFraction == nil else {
         throw KitiError(
@@ -59,13 +63,15 @@ public final class ImageFolderSource: ImageSource {
           remedy: "Give a folder with train and test, or one with a folder for each class and --test-fraction.")
       }
       (classes, samples) = try Self.join(tree)
+      folders = [.train: "\(path)/train", .test: "\(path)/test"]
     }
     for split in DataSplit.allCases where samples[split]!.isEmpty {
       throw KitiError(
         .badData, "The folder \(path) gives no images for \(split == .train ? "training" : "testing").",
         remedy: "Add images, or set aside another share of them.")
     }
-    try file.readHeader(samples[.train]![0].path)
+    let first = samples[.train]![0]
+    try file.readHeader("\(folders[.train]!)/\(classes[Int(first.label)])/\(first.name)")
     shape = ImageShape(
       height: options.size?.height ?? file.header.height, width: options.size?.width ?? file.header.width,
       channels: options.channels ?? (file.header.isGrey ? 1 : 3))
@@ -81,8 +87,9 @@ public final class ImageFolderSource: ImageSource {
     precondition(images.count == range.count * shape.size && labels.count == range.count, "the buffers fit")
     let color = AlignedBuffer<UInt8>(count: 3 * shape.height * shape.width)
     for (row, sample) in samples[split]![range].enumerated() {
-      try file.decode(sample.path)
-      try requireChannels(sample.path)
+      let path = "\(folders[split]!)/\(classes[Int(sample.label)])/\(sample.name)"
+      try file.decode(path)
+      try requireChannels(path)
       try file.pixels.withUnsafeBufferPointer { pixels in
         let (height, width) = (file.header.height, file.header.width)
         if (height, width) == (shape.height, shape.width) {
@@ -91,7 +98,7 @@ public final class ImageFolderSource: ImageSource {
           resampling!.resample(pixels, height: height, width: width, into: color.buffer)
         } else {
           throw KitiError(
-            .badData, "The file \(sample.path) has \(height) x \(width) pixels, and the first image "
+            .badData, "The file \(path) has \(height) x \(width) pixels, and the first image "
               + "\(shape.height) x \(shape.width).",
             remedy: "Bring all images to one size with --size HEIGHTxWIDTH.")
         }
@@ -133,17 +140,18 @@ public final class ImageFolderSource: ImageSource {
     }
     var samples: [DataSplit: [Sample]] = [.train: [], .test: []]
     for (label, name) in classes.enumerated() {
-      for (split, folder) in [(DataSplit.train, "train"), (.test, "test")] where split == .train || tested.contains(name) {
-        samples[split]! += try tree.files("\(folder)/\(name)").map { Sample(label: Int32(label), path: $0) }
+      for split in DataSplit.allCases where split == .train || tested.contains(name) {
+        let files = try tree.files("\(split.rawValue)/\(name)")
+        samples[split]! += files.map { Sample(label: Int32(label), name: $0) }
       }
     }
     return (classes, samples)
   }
 
-  /// The classes and samples of one folder a class, of which a share is drawn for testing.
+  /// The samples of one folder a class, of which a share is drawn for testing.
   private static func divide(
     _ tree: ImageFolderTree, classes: [String], _ options: Options
-  ) throws -> ([String], [DataSplit: [Sample]]) {
+  ) throws -> [DataSplit: [Sample]] {
     guard let fraction = options.testFraction, fraction > 0, fraction < 1 else {
       throw KitiError(
         .usage, "The folder \(tree.path) has no folders train and test, and no share is set aside for testing.",
@@ -157,11 +165,11 @@ public final class ImageFolderSource: ImageSource {
       let stream = RandomStream(seed: options.seed, stream: UInt64(label), domain: .dataSet)
       Permutation.fill(order.buffer, words: words.buffer, from: stream, at: .init())
       let isTested = Set(order.buffer.prefix(Int((fraction * Double(files.count)).rounded())))
-      for (index, path) in files.enumerated() {
-        samples[isTested.contains(UInt32(index)) ? .test : .train]!.append(Sample(label: Int32(label), path: path))
+      for (index, name) in files.enumerated() {
+        samples[isTested.contains(UInt32(index)) ? .test : .train]!.append(Sample(label: Int32(label), name: name))
       }
     }
-    return (classes, samples)
+    return samples
   }
 }
 
@@ -176,27 +184,30 @@ private struct ImageFolderTree {
     for name in names {
       guard kind("\(folder)/\(name)") == S_IFDIR else {
         throw KitiError(
-          .badData, "'\(folder)/\(name)' is no folder.", remedy: "The images of each class lie in a folder of their own.")
+          .badData, "'\(folder)/\(name)' is no folder.",
+          remedy: "The images of each class lie in a folder of their own.")
       }
     }
     guard !names.isEmpty else {
       throw KitiError(
-        .badData, "The folder \(folder) holds no folder.", remedy: "The images of each class lie in a folder of their own.")
+        .badData, "The folder \(folder) holds no folder.",
+        remedy: "The images of each class lie in a folder of their own.")
     }
     return names
   }
 
-  /// The paths of the images in a folder.
+  /// The names of the images in a folder.
   func files(_ place: String) throws -> [String] {
     let folder = "\(path)/\(place)"
-    return try list(folder).map { name in
+    let names = try list(folder)
+    for name in names {
       let file = "\(folder)/\(name)"
       guard kind(file) == S_IFREG, [".png", ".jpg", ".jpeg"].contains(where: name.lowercased().hasSuffix) else {
         throw KitiError(
           .badData, "'\(file)' is no PNG or JPEG file.", remedy: "Take it out of the folder; links are not followed.")
       }
-      return file
     }
+    return names
   }
 
   private func list(_ folder: String) throws -> [String] {

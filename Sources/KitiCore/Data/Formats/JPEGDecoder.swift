@@ -18,6 +18,8 @@ final class JPEGDecoder {
     let status = tjDecompressHeader3(
       handle, bytes.bindMemory(to: UInt8.self).baseAddress!, UInt(bytes.count), &width, &height, &subsampling, &colors)
     guard status == 0 else { throw damaged(path) }
+    // A file that ends before its image has no error of its own.
+    guard width > 0, height > 0 else { throw damaged(path, "there is no image in it") }
     guard colors != Int32(TJCS_CMYK.rawValue), colors != Int32(TJCS_YCCK.rawValue) else {
       throw KitiError(.badData, "The file \(path) has the colors of print (CMYK).", remedy: "Convert it to RGB.")
     }
@@ -38,9 +40,10 @@ final class JPEGDecoder {
     guard status == 0 else { throw damaged(path) }
   }
 
-  private func damaged(_ path: String) -> KitiError {
+  private func damaged(_ path: String, _ reason: String? = nil) -> KitiError {
     KitiError(
-      .badData, "The file \(path) is damaged or cut short (JPEG: \(String(cString: tjGetErrorStr2(handle)))).",
+      .badData,
+      "The file \(path) is damaged or cut short (JPEG: \(reason ?? String(cString: tjGetErrorStr2(handle)))).",
       remedy: "Fetch it again, or take it out of the folder.")
   }
 }

@@ -18,7 +18,9 @@ enum PNGDecoder {
   }
 
   /// - Parameter pixels: `[height, width, 3]` of the header, filled on return.
-  static func decode(_ bytes: UnsafeRawBufferPointer, into pixels: UnsafeMutableRawBufferPointer, _ path: String) throws {
+  static func decode(
+    _ bytes: UnsafeRawBufferPointer, into pixels: UnsafeMutableRawBufferPointer, _ path: String
+  ) throws {
     try reading(bytes, path) { image in
       // Values as they stand: without a word of the file 16 bits are no less sRGB than 8.
       image.flags |= UInt32(PNG_IMAGE_FLAG_16BIT_sRGB)

@@ -14,7 +14,9 @@ extension ImageDataSet {
       for (row, sample) in samples.enumerated() {
         let number = split == .train ? sample : trainCount + sample
         RandomStream(seed: 1, stream: UInt64(number), domain: .dataSet).fillWords(words.buffer, at: .init())
-        for place in 0..<shape.size { images[row * shape.size + place] = UInt8(truncatingIfNeeded: words.pointer[place]) }
+        for place in 0..<shape.size {
+          images[row * shape.size + place] = UInt8(truncatingIfNeeded: words.pointer[place])
+        }
         labels[row] = Int32(sample % 10)
       }
     }

@@ -23,6 +23,21 @@ public struct ImageDataSetLayout: DataSetLayout {
   public var trainCount: Int
   public var testCount: Int
 
+  public init(
+    kind: String, source: String, note: String? = nil, shape: ImageShape, classes: [String], mean: [Double],
+    standardDeviation: [Double], trainCount: Int, testCount: Int
+  ) {
+    self.kind = kind
+    self.source = source
+    self.note = note
+    self.shape = shape
+    self.classes = classes
+    self.mean = mean
+    self.standardDeviation = standardDeviation
+    self.trainCount = trainCount
+    self.testCount = testCount
+  }
+
   public var inputSize: Int { shape.size }
   public var targetSize: Int { 1 }
 

@@ -2,8 +2,8 @@ import KitiMPI
 
 /// Turns published images into a data set file, with all ranks: each reads and writes its own part.
 ///
-/// The images are read twice, for the statistics of the training split and then to be written, so that memory does
-/// not grow with their number. The file is the same whatever the number of ranks.
+/// The training images are read twice, for their statistics and then to be written, so that memory does not grow with
+/// their number. The file is the same whatever the number of ranks.
 public struct ImageImport {
   public let kind: ImageKind
   public let source: any ImageSource
@@ -44,8 +44,8 @@ public struct ImageImport {
       try ImageDataSetWriter(path: path, layout: layout, communicator: communicator, block: block)
     }
     let measured = source.sampleCount(.train)
-    try writer.write(overwrite: overwrite, progress: { try progress(measured + $0) }) { split, samples, images, labels in
-      try source.read(split, samples, images: images, labels: labels)
+    try writer.write(overwrite: overwrite, progress: { try progress(measured + $0) }) {
+      try source.read($0, $1, images: $2, labels: $3)
     }
     return layout
   }

@@ -1,9 +1,10 @@
 /// Deep residual networks for small images with collision residuals (He et al. 2016, arXiv 1512.03385).
 ///
-/// Input `[height, width, channels]`, output `[classes]`: a 3×3 convolution with batch norm and rectifier, stages of residual
-/// blocks of which all but the first halve height and width and double the channels, the mean over all places, a linear
-/// layer. Depth 6n + 2 has three stages from 16 channels (§4.2); 18, 34 and 50 have the blocks of table 1 in four stages from
-/// 64 channels, without its 7×7 convolution and pooling, and bottlenecks with the stride in their 3×3 convolution.
+/// Input `[height, width, channels]`, output `[classes]`: a 3×3 convolution with batch norm and rectifier, stages of
+/// residual blocks of which all but the first halve height and width and double the channels, the mean over all places,
+/// a linear layer. Depth 6n + 2 has three stages from 16 channels (§4.2); 18, 34 and 50 have the blocks of table 1 in
+/// four stages from 64 channels, without its 7×7 convolution and pooling, and bottlenecks with the stride in their 3×3
+/// convolution.
 ///
 /// Activations kept for the backward pass: the output of each convolution and of each block.
 public final class ResNet: Model {
@@ -36,7 +37,8 @@ public final class ResNet: Model {
     try shape.check()
     guard collision.scheme == .none || divide.count == shape.blocks.count else {
       throw KitiError(
-        .usage, "collision.divide \(divide) has \(divide.count) numbers, but the model has \(shape.blocks.count) stages.",
+        .usage,
+        "collision.divide \(divide) has \(divide.count) numbers, but the model has \(shape.blocks.count) stages.",
         remedy: "Give one number for each stage, such as \(shape.defaultDivide); 0 leaves a stage without collisions.")
     }
     self.shape = shape
@@ -67,7 +69,8 @@ public final class ResNet: Model {
   private static func stages(
     _ shape: Shape, _ collision: CollisionOptions, _ divide: [Int], start: [Int], capacity: Int
   ) throws(KitiError) -> Stages {
-    var stages: Stages = ([], [], BlockWorkspace(size: start[0] * start[1] * shape.width * (shape.hasBottlenecks ? 4 : 1)))
+    let widest = shape.width * (shape.hasBottlenecks ? 4 : 1)
+    var stages: Stages = ([], [], BlockWorkspace(size: start[0] * start[1] * widest))
     var input = start
     for (stage, count) in shape.blocks.enumerated() {
       let channels = shape.width << stage
@@ -155,7 +158,8 @@ public final class ResNet: Model {
     }
     guard let input = inputOfBatch else { return }
     stem.backward(
-      ConvolutionSource(input), gradient: gradients.current, into: nil, finish: GradientFinish(), batch: batch, pass: pass)
+      ConvolutionSource(input), gradient: gradients.current, into: nil, finish: GradientFinish(), batch: batch,
+      pass: pass)
     announce(stem.convolution.weight)
   }
 

@@ -1,10 +1,10 @@
-/// A residual block (He et al. 2016, arXiv 1512.03385, figure 5) read as particles: the shortcut gives positions p, the branch of
-/// convolutions gives velocities v behind its last batch norm, which collide before the move: y = max(0, p + v'·dt). With
-/// carried velocities the branch gives an acceleration.
+/// A residual block (He et al. 2016, arXiv 1512.03385, figure 5) read as particles: the shortcut gives positions p, the
+/// branch of convolutions gives velocities v behind its last batch norm, which collide before the move: y = max(0, p +
+/// v'·dt). With carried velocities the branch gives an acceleration.
 ///
-/// Input `[height, width, in]`, output `[⌈height/stride⌉, ⌈width/stride⌉, out]`. A basic block has two 3×3 convolutions, a
-/// bottleneck 1×1, 3×3 and 1×1; the first 3×3 has the stride. A batch goes through a convolution as a whole, since batch norm
-/// needs it; the end of the block is one pass over each sample.
+/// Input `[height, width, in]`, output `[⌈height/stride⌉, ⌈width/stride⌉, out]`. A basic block has two 3×3
+/// convolutions, a bottleneck 1×1, 3×3 and 1×1; the first 3×3 has the stride. A batch goes through a convolution as a
+/// whole, since batch norm needs it; the end of the block is one pass over each sample.
 final class ResidualBlock {
   /// Of all blocks: sizes, and where the block stands.
   struct Form {
@@ -86,7 +86,8 @@ final class ResidualBlock {
     if case .projection(let projection) = shortcut { projection } else { nil }
   }
 
-  /// The first convolution, the shortcut, the other convolutions: the backward pass finishes their gradients in reverse.
+  /// The first convolution, the shortcut, the other convolutions: the backward pass finishes their gradients in
+  /// reverse.
   private var parts: [NormalizedConvolution] {
     [convolutions[0]] + (projection.map { [$0] } ?? []) + convolutions.dropFirst()
   }
@@ -132,7 +133,8 @@ final class ResidualBlock {
       addend = .values(workspace.position.pointer)
     case .projection(let projection):
       addend = .normalized(
-        projection.output.pointer + sample * size, scale: projection.norm.foldedScale, shift: projection.norm.foldedShift)
+        projection.output.pointer + sample * size, scale: projection.norm.foldedScale,
+        shift: projection.norm.foldedShift)
     }
     normalizeAndRectify(
       last.output.pointer + sample * size, scale: last.norm.foldedScale, shift: last.norm.foldedShift,
@@ -171,8 +173,8 @@ final class ResidualBlock {
 
   // MARK: - Backward
 
-  /// What the gradient with respect to y needs before `backward`: the rectifier's mask and, where no collision is between, the
-  /// sums for the last batch norm.
+  /// What the gradient with respect to y needs before `backward`: the rectifier's mask and, where no collision is
+  /// between, the sums for the last batch norm.
   func finish(_ pass: Pass) -> GradientFinish {
     GradientFinish(
       mask: .rectified(output.pointer),
@@ -180,12 +182,13 @@ final class ResidualBlock {
   }
 
   /// - Parameters:
-  ///   - gradients: the current one is with respect to y, finished as `finish` says; afterwards with respect to the input.
+  ///   - gradients: the current one is with respect to y, finished as `finish` says; afterwards with respect to the
+  ///     input.
   ///   - inputFinish: of the input's gradient.
   ///   - announce: hears of a parameter whose gradient, and all before it in the store, are complete.
   func backward(
-    _ input: UnsafePointer<Float>, gradients: inout GradientBuffers, inputFinish: GradientFinish, batch: Int, pass: Pass,
-    announce: (Parameter) -> Void
+    _ input: UnsafePointer<Float>, gradients: inout GradientBuffers, inputFinish: GradientFinish, batch: Int,
+    pass: Pass, announce: (Parameter) -> Void
   ) {
     var gradient = gradients.current
     var factor = Double(timeStep)
@@ -214,8 +217,8 @@ final class ResidualBlock {
     gradients.makeCurrent(passed)
   }
 
-  /// From the gradient of the move to that of the last batch norm's output and, with `midpoint`, of the positions, of one
-  /// sample; adds up the sums of the former.
+  /// From the gradient of the move to that of the last batch norm's output and, with `midpoint`, of the positions, of
+  /// one sample; adds up the sums of the former.
   private func moveBackward(
     _ sample: Int, gradient: UnsafeMutablePointer<Float>, into velocityGradient: UnsafeMutablePointer<Float>, pass: Pass
   ) {
@@ -242,7 +245,8 @@ final class ResidualBlock {
       let inputSize = inputShape.reduce(1, *)
       for sample in 0..<batch {
         padChannelsBackward(
-          gradient + sample * size, shape: inputShape, stride: stride, outputs: channels, into: free + sample * inputSize)
+          gradient + sample * size, shape: inputShape, stride: stride, outputs: channels,
+          into: free + sample * inputSize)
       }
     case .projection(let projection):
       addChannelSums(

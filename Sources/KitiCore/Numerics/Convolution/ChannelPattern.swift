@@ -85,8 +85,8 @@ struct ChannelPattern {
     }
   }
 
-  /// Calls `body(offset, column, lanes)` for vectors over `count` numbers and adds to `sums` `[2, channels]`, if given, the
-  /// sums of the vectors and of the products of the pairs that it returns; lanes that it does not use must be 0.
+  /// Calls `body(offset, column, lanes)` for vectors over `count` numbers and adds to `sums` `[2, channels]`, if given,
+  /// the sums of the vectors and of the products of the pairs that it returns; lanes that it does not use must be 0.
   @inline(__always)
   func sweep(
     _ count: Int, _ sums: UnsafeMutablePointer<Double>?,

@@ -28,9 +28,9 @@ struct ImageFrame {
 
 /// Where the operands of a convolution's three matrix products lie, for a block of samples.
 ///
-/// Input places that are congruent modulo the stride, a *phase*, receive gradients through the same places of the kernel:
-/// (row + padding) = stride · u + i takes those i, i + stride, … from the output's rows u, u - 1, …. Each phase is one
-/// product, so that every number of the input's gradient is written once.
+/// Input places that are congruent modulo the stride, a *phase*, receive gradients through the same places of the
+/// kernel: (row + padding) = stride · u + i takes those i, i + stride, … from the output's rows u, u - 1, …. Each phase
+/// is one product, so that every number of the input's gradient is written once.
 struct ConvolutionOffsets {
   struct Phase {
     /// Rows of the product of each sample, and the first of them in `phasePlaces` and `phaseInputs`.
@@ -56,7 +56,8 @@ struct ConvolutionOffsets {
   let gradientPlaces: AlignedBuffer<Int>
 
   let phases: [Phase]
-  /// Rows of a phase in the gradient's frame and in the input; depth in the gradient's frame and in the transposed weight.
+  /// Rows of a phase in the gradient's frame and in the input; depth in the gradient's frame and in the transposed
+  /// weight.
   let phasePlaces: AlignedBuffer<Int>
   let phaseInputs: AlignedBuffer<Int>
   let phaseDepth: AlignedBuffer<Int>

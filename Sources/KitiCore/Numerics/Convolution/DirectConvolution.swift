@@ -1,5 +1,5 @@
-/// Convolution of any kernel, stride and padding as matrix products over a block of samples: the windows are not copied but
-/// found through tables of offsets, and the gradient of the input is gathered phase by phase of the stride.
+/// Convolution of any kernel, stride and padding as matrix products over a block of samples: the windows are not copied
+/// but found through tables of offsets, and the gradient of the input is gathered phase by phase of the stride.
 package final class DirectConvolution: ConvolutionKernel {
   /// Floats that a block of samples may take in the second-level cache.
   private static let blockFloats = 400_000
@@ -82,8 +82,9 @@ package final class DirectConvolution: ConvolutionKernel {
   ) {
     for phase in offsets.phases {
       let product = GatheredProduct(
-        a: g, aRows: offsets.phasePlaces.pointer + phase.firstRow, aDepth: offsets.phaseDepth.pointer + phase.firstDepth,
-        b: transposedWeight.pointer, bDepth: offsets.phaseWeights.pointer + phase.firstDepth, c: r,
+        a: g, aRows: offsets.phasePlaces.pointer + phase.firstRow,
+        aDepth: offsets.phaseDepth.pointer + phase.firstDepth, b: transposedWeight.pointer,
+        bDepth: offsets.phaseWeights.pointer + phase.firstDepth, c: r,
         cRows: offsets.phaseInputs.pointer + phase.firstRow)
       product.compute(count * phase.rows, shape.inputs, phase.depth, start: start)
     }
@@ -134,7 +135,8 @@ package final class DirectConvolution: ConvolutionKernel {
     return UnsafePointer(target)
   }
 
-  /// The gradient with respect to the output of `count` samples; in its frame where it must be or where it is copied anyway.
+  /// The gradient with respect to the output of `count` samples; in its frame where it must be or where it is copied
+  /// anyway.
   private func read(
     _ gradient: PatternedGradient, _ first: Int, _ count: Int, framed: Bool
   ) -> (UnsafePointer<Float>, isFramed: Bool) {

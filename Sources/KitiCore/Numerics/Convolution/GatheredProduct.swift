@@ -1,8 +1,8 @@
 /// C = start + A·B, where the elements of A and the rows of B and C are found through tables of offsets, in fp32.
 ///
-/// A convolution is such a product without a copy of its windows: element (i, p) of A is at
-/// `a[aRows[i] + aDepth[p]]`, with the places of windows in one table and the places inside a window in the other. Row p of B
-/// `[k, n]` begins at `b + bDepth[p]`, row i of C `[m, n]` at `c + cRows[i]`.
+/// A convolution is such a product without a copy of its windows: element (i, p) of A is at `a[aRows[i] + aDepth[p]]`,
+/// with the places of windows in one table and the places inside a window in the other. Row p of B `[k, n]` begins at
+/// `b + bDepth[p]`, row i of C `[m, n]` at `c + cRows[i]`.
 struct GatheredProduct {
   typealias Input = UnsafePointer<Float>
   typealias Output = UnsafeMutablePointer<Float>
@@ -16,8 +16,9 @@ struct GatheredProduct {
   var c: Output
   var cRows: Offsets
 
-  /// Rows of a register tile: with two vectors a row, 16 of the 32 registers of AVX-512 or 12 of the 16 of AVX2 hold sums.
-  private static var tileRows: Int { width == 16 ? 8 : 6 }
+  /// Rows of a register tile: sums take 16 of the 32 registers of AVX-512 or 12 of the 16 of AVX2 with two vectors a
+  /// row, and 24 of those of AVX-512 with four, which read B in longer runs.
+  private static func tileRows(_ n: Int) -> Int { width == 16 && n < 4 &* width ? 8 : 6 }
   /// Rows and columns of B that are worked on together: 256 KB in the second-level cache.
   private static let (depthBlock, columnBlock) = (128, 512)
 
@@ -31,7 +32,8 @@ struct GatheredProduct {
       repeat {
         let part = min(Self.depthBlock, k - depth)
         let block = GatheredProduct(
-          a: a, aRows: aRows, aDepth: aDepth + depth, b: b + column, bDepth: bDepth + depth, c: c + column, cRows: cRows)
+          a: a, aRows: aRows, aDepth: aDepth + depth, b: b + column, bDepth: bDepth + depth, c: c + column,
+          cRows: cRows)
         block.sweep(m, columns, part, depth == 0 ? start.map { $0 + column } : UnsafePointer(c + column))
         depth += part
       } while depth < k
@@ -41,11 +43,12 @@ struct GatheredProduct {
 
   /// A block of B that stays in the second-level cache, by tiles of C.
   private func sweep(_ m: Int, _ n: Int, _ k: Int, _ start: Input?) {
+    let tileRows = Self.tileRows(n)
     var i = 0
     while i < m {
       let left = m &- i
       // Tiles of nearly the same height: 27 rows are 7 + 7 + 7 + 6, not 8 + 8 + 8 + 3.
-      let rows = left > 4 &* Self.tileRows ? Self.tileRows : tileHeight(left)
+      let rows = left > 4 &* tileRows ? tileRows : Self.tileHeight(left, tileRows)
       switch rows {
       case 8: panel(InlineArray<8, Void>.self, i, n, k, start)
       case 7: panel(InlineArray<7, Void>.self, i, n, k, start)
@@ -60,8 +63,8 @@ struct GatheredProduct {
     }
   }
 
-  private func tileHeight(_ rows: Int) -> Int {
-    let tiles = (rows &+ Self.tileRows &- 1) / Self.tileRows
+  private static func tileHeight(_ rows: Int, _ tileRows: Int) -> Int {
+    let tiles = (rows &+ tileRows &- 1) / tileRows
     return (rows &+ tiles &- 1) / tiles
   }
 
@@ -71,6 +74,10 @@ struct GatheredProduct {
     _: InlineArray<rows, Void>.Type, _ first: Int, _ n: Int, _ k: Int, _ start: Input?
   ) {
     var j = 0
+    while width == 16, rows <= 6, j &+ 4 &* width <= n {
+      tile(InlineArray<rows, InlineArray<4, Vector>>(repeating: .init(repeating: .zero)), first, j, k, start)
+      j &+= 4 &* width
+    }
     while j &+ 2 &* width <= n {
       tile(InlineArray<rows, InlineArray<2, Vector>>(repeating: .init(repeating: .zero)), first, j, k, start)
       j &+= 2 &* width

@@ -35,6 +35,7 @@ final class PaddedImage {
   }
 
   /// Makes the tiles of a row valid; those of the rows before it must have been, unless it is the first.
+  @inline(never)
   func read(_ source: ConvolutionSource, sample: Int, tileRow: Int) {
     readRows(tileRow) { row, target in
       let offset = (sample &* height &+ row) &* imageWidth &* channels
@@ -53,6 +54,7 @@ final class PaddedImage {
   }
 
   /// The same for the gradient of the output.
+  @inline(never)
   func read(_ gradient: ConvolutionGradient, sample: Int, tileRow: Int) {
     readRows(tileRow) { row, target in
       let offset = (sample &* height &+ row) &* imageWidth &* channels

@@ -1,5 +1,5 @@
-/// How a convolution is cut: into blocks of tiles, and its channels into blocks, so that what the products of one block use
-/// stays in the second-level cache.
+/// How a convolution is cut: into blocks of tiles, and its channels into blocks, so that what the products of one block
+/// use stays in the second-level cache.
 struct WinogradPlan {
   let shape: ConvolutionShape
   /// Tiles of 4 × 4 outputs of a sample.
@@ -40,7 +40,7 @@ struct WinogradPlan {
     outputs = Channels(shape.outputs)
     // Enough tiles to use the transformed weights often, few enough for their own transforms to stay in the cache.
     let channels = max(shape.inputs, shape.outputs)
-    let tiles = channels <= 32 ? 16 : channels <= 64 ? 24 : 128
+    let tiles = channels <= 64 ? 24 : channels <= 128 ? 64 : 128
     let rows = max(1, capacity * tilesHigh)
     rowsPerBlock = min(rows, max(1, tiles / tilesWide))
     let bytes = WinogradProduct.points * shape.inputs * shape.outputs * MemoryLayout<Float>.stride
@@ -50,6 +50,10 @@ struct WinogradPlan {
 
   /// Tiles of a block, with those that make the number even.
   var tiles: Int { roundedUp(rowsPerBlock * tilesWide, 2) }
+
+  /// Where the products of many tiles go through memory, each point's numbers lie together; where they are few, each
+  /// tile's do, so that its transforms write to few pages.
+  var isPointMajor: Bool { tiles > 32 }
 
   /// Floats of the transformed weight between one input and one output block of channels. A cache line more between
   /// points keeps them from falling on the same lines of the cache.
@@ -79,22 +83,30 @@ struct WinogradBlock {
   }
 }
 
-/// Transformed tiles of a block, `[block of channels, tile, point, channel]`.
+/// Transformed tiles of a block: `[block of channels, tile, point, channel]` or
+/// `[block of channels, point, tile, channel]`.
 final class WinogradPanel {
   let channels: WinogradPlan.Channels
   let tileStride: Int
-  let blockStride: Int
+  let pointStride: Int
+  private let blockStride: Int
   private let buffer: AlignedBuffer<Float>
 
-  init(tiles: Int, channels: WinogradPlan.Channels, blocks: Int) {
+  init(_ plan: WinogradPlan, channels: WinogradPlan.Channels, blocks: Int) {
     self.channels = channels
-    tileStride = channels.blockSize <= 32 ? WinogradProduct.fewChannels : WinogradProduct.manyChannels
-    blockStride = tiles * tileStride
+    if plan.isPointMajor {
+      tileStride = WinogradProduct.pointMajorStride
+      pointStride = plan.tiles * tileStride + 16
+      blockStride = WinogradProduct.points * pointStride
+    } else {
+      tileStride = channels.blockSize <= 32 ? WinogradProduct.fewChannelsStride : WinogradProduct.manyChannelsStride
+      pointStride = channels.blockSize
+      blockStride = plan.tiles * tileStride
+    }
     buffer = AlignedBuffer(count: blocks * blockStride)
   }
 
   var byteCount: Int { buffer.byteCount }
-  var pointStride: Int { channels.blockSize }
 
   func block(_ index: Int) -> UnsafeMutablePointer<Float> { buffer.pointer + index &* blockStride }
 

@@ -22,17 +22,19 @@ struct WinogradProduct {
 
   static let points = 36
 
-  /// From one tile to the next in A. Known when this is compiled, they make addresses constants apart; one cache line more
-  /// than the points need keeps tiles from falling on the same lines of the cache.
-  static let fewChannels = points * 32 + 16
-  static let manyChannels = points * 64 + 16
+  /// From one tile to the next in A. Known when this is compiled, they make addresses constants apart. Where a tile's
+  /// points lie together, one cache line more than they need keeps tiles from falling on the same lines of the cache.
+  static let fewChannelsStride = points * 32 + 16
+  static let manyChannelsStride = points * 64 + 16
+  static let pointMajorStride = 64
 
   @inline(never)
   func run(_ a: Input, _ b: Input, into c: Output, accumulate: Bool) {
     switch self.a.row {
     case 1: sweep(RowStride<1>.self, a, b, c, accumulate)
-    case WinogradProduct.fewChannels: sweep(RowStride<1168>.self, a, b, c, accumulate)
-    case WinogradProduct.manyChannels: sweep(RowStride<2320>.self, a, b, c, accumulate)
+    case WinogradProduct.fewChannelsStride: sweep(RowStride<1168>.self, a, b, c, accumulate)
+    case WinogradProduct.manyChannelsStride: sweep(RowStride<2320>.self, a, b, c, accumulate)
+    case WinogradProduct.pointMajorStride: sweep(RowStride<64>.self, a, b, c, accumulate)
     default: preconditionFailure("no product for rows \(self.a.row) numbers apart")
     }
   }

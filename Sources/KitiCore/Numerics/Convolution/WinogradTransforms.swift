@@ -1,84 +1,73 @@
-/// The transforms of F(4 × 4, 3 × 3): four outputs in each direction from six inputs, by the points 0, ±1, ±2 and ∞
-/// (Lavin and Gray, arXiv 1509.09308, §4.3). Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A; the gradients are the transposed maps.
+/// The transforms of F(4 × 4, 3 × 3): four outputs in each direction from six inputs (Lavin and Gray, arXiv
+/// 1509.09308). Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A; the gradients are the transposed maps.
+///
+/// The points are 0, ±√½, ±√2 and ∞. With 0, ±1, ±2 and ∞, as in the paper, errors are four times as large.
 ///
 /// Each function is one-dimensional; `transformTile` applies it in both directions.
 enum WinogradTransform {
+  typealias Three = InlineArray<3, Vector>
   typealias Four = InlineArray<4, Vector>
   typealias Six = InlineArray<6, Vector>
-  typealias Three = InlineArray<3, Vector>
+
+  private static let near: Float = 0.707_106_781
+  private static let far: Float = 1.414_213_562
 
   /// Bᵀ: an input tile to its values at the points.
   @inline(__always)
   static func input(_ d: Six) -> Six {
-    let even = d[unchecked: 4].addingProduct(d[unchecked: 2], Vector(repeating: -4))
-    let odd = d[unchecked: 3].addingProduct(d[unchecked: 1], Vector(repeating: -4))
-    let evenDifference = d[unchecked: 4] - d[unchecked: 2]
-    let oddDifference = d[unchecked: 3] - d[unchecked: 1]
+    let nearEven = d[4].addingProduct(d[2], Vector(repeating: -2))
+    let nearOdd = d[3].addingProduct(d[1], Vector(repeating: -2)) * Vector(repeating: near)
+    let farEven = d[4].addingProduct(d[2], Vector(repeating: -0.5))
+    let farOdd = d[3].addingProduct(d[1], Vector(repeating: -0.5)) * Vector(repeating: far)
     return [
-      d[unchecked: 4].addingProduct(d[unchecked: 2], Vector(repeating: -5)).addingProduct(d[unchecked: 0], Vector(repeating: 4)),
-      even + odd,
-      even - odd,
-      evenDifference.addingProduct(oddDifference, Vector(repeating: 2)),
-      evenDifference.addingProduct(oddDifference, Vector(repeating: -2)),
-      d[unchecked: 5].addingProduct(d[unchecked: 3], Vector(repeating: -5)).addingProduct(d[unchecked: 1], Vector(repeating: 4)),
+      (d[0] + d[4]).addingProduct(d[2], Vector(repeating: -2.5)),
+      nearEven + nearOdd, nearEven - nearOdd, farEven + farOdd, farEven - farOdd,
+      (d[1] + d[5]).addingProduct(d[3], Vector(repeating: -2.5)),
     ]
   }
 
   /// Aᵀ: products at the points to outputs.
   @inline(__always)
   static func output(_ m: Six) -> Four {
-    let sum1 = m[unchecked: 1] + m[unchecked: 2]
-    let difference1 = m[unchecked: 1] - m[unchecked: 2]
-    let sum2 = m[unchecked: 3] + m[unchecked: 4]
-    let difference2 = m[unchecked: 3] - m[unchecked: 4]
+    let (nearEven, nearOdd) = (m[1] + m[2], m[1] - m[2])
+    let (farEven, farOdd) = (m[3] + m[4], m[3] - m[4])
     return [
-      m[unchecked: 0] + sum1 + sum2,
-      difference1.addingProduct(difference2, Vector(repeating: 2)),
-      sum1.addingProduct(sum2, Vector(repeating: 4)),
-      (difference1 + m[unchecked: 5]).addingProduct(difference2, Vector(repeating: 8)),
+      m[0] + nearEven + farEven,
+      nearOdd.addingProduct(farOdd, Vector(repeating: 2)) * Vector(repeating: near),
+      (nearEven * Vector(repeating: 0.5)).addingProduct(farEven, Vector(repeating: 2)),
+      m[5].addingProduct(nearOdd, Vector(repeating: near / 2)).addingProduct(farOdd, Vector(repeating: far * 2)),
     ]
   }
 
   /// A: the gradients of outputs to those of the products.
   @inline(__always)
   static func outputGradient(_ g: Four) -> Six {
-    let even = g[unchecked: 0] + g[unchecked: 2]
-    let odd = g[unchecked: 1] + g[unchecked: 3]
-    let even2 = g[unchecked: 0].addingProduct(g[unchecked: 2], Vector(repeating: 4))
-    let odd2 = g[unchecked: 1].addingProduct(g[unchecked: 3], Vector(repeating: 4))
-    return [
-      g[unchecked: 0], even + odd, even - odd, even2.addingProduct(odd2, Vector(repeating: 2)),
-      even2.addingProduct(odd2, Vector(repeating: -2)), g[unchecked: 3],
-    ]
+    let nearEven = g[0].addingProduct(g[2], Vector(repeating: 0.5))
+    let nearOdd = g[1].addingProduct(g[3], Vector(repeating: 0.5)) * Vector(repeating: near)
+    let farEven = g[0].addingProduct(g[2], Vector(repeating: 2))
+    let farOdd = g[1].addingProduct(g[3], Vector(repeating: 2)) * Vector(repeating: far)
+    return [g[0], nearEven + nearOdd, nearEven - nearOdd, farEven + farOdd, farEven - farOdd, g[3]]
   }
 
   /// G: a kernel to its values at the points.
   @inline(__always)
   static func weight(_ g: Three) -> Six {
-    let outer = (g[unchecked: 0] + g[unchecked: 2]) * Vector(repeating: -1 / 6)
-    let far = (g[unchecked: 0] * Vector(repeating: 1 / 24)).addingProduct(g[unchecked: 2], Vector(repeating: 1 / 6))
-    return [
-      g[unchecked: 0] * Vector(repeating: 0.25),
-      outer.addingProduct(g[unchecked: 1], Vector(repeating: -1 / 6)),
-      outer.addingProduct(g[unchecked: 1], Vector(repeating: 1 / 6)),
-      far.addingProduct(g[unchecked: 1], Vector(repeating: 1 / 12)),
-      far.addingProduct(g[unchecked: 1], Vector(repeating: -1 / 12)),
-      g[unchecked: 2],
-    ]
+    let nearEven = (g[0] * Vector(repeating: -2 / 3)).addingProduct(g[2], Vector(repeating: -1 / 3))
+    let nearOdd = g[1] * Vector(repeating: near * -2 / 3)
+    let farEven = (g[0] * Vector(repeating: 1 / 6)).addingProduct(g[2], Vector(repeating: 1 / 3))
+    let farOdd = g[1] * Vector(repeating: far / 6)
+    return [g[0], nearEven + nearOdd, nearEven - nearOdd, farEven + farOdd, farEven - farOdd, g[2]]
   }
 
   /// Gᵀ: the gradients of a kernel's values at the points to those of the kernel.
   @inline(__always)
   static func weightGradient(_ u: Six) -> Three {
-    let near = u[unchecked: 1] + u[unchecked: 2]
-    let far = u[unchecked: 3] + u[unchecked: 4]
-    let nearDifference = u[unchecked: 2] - u[unchecked: 1]
-    let farDifference = u[unchecked: 3] - u[unchecked: 4]
+    let (nearEven, nearOdd) = (u[1] + u[2], u[1] - u[2])
+    let (farEven, farOdd) = (u[3] + u[4], u[3] - u[4])
     return [
-      (u[unchecked: 0] * Vector(repeating: 0.25)).addingProduct(near, Vector(repeating: -1 / 6))
-        .addingProduct(far, Vector(repeating: 1 / 24)),
-      (nearDifference * Vector(repeating: 1 / 6)).addingProduct(farDifference, Vector(repeating: 1 / 12)),
-      u[unchecked: 5].addingProduct(far - near, Vector(repeating: 1 / 6)),
+      u[0].addingProduct(nearEven, Vector(repeating: -2 / 3)).addingProduct(farEven, Vector(repeating: 1 / 6)),
+      (nearOdd * Vector(repeating: near * -2 / 3)).addingProduct(farOdd, Vector(repeating: far / 6)),
+      u[5].addingProduct(farEven - nearEven, Vector(repeating: 1 / 3)),
     ]
   }
 }

@@ -25,8 +25,8 @@ final class WinogradWeights {
   var to: WinogradPlan.Channels { isTransposed ? plan.inputs : plan.outputs }
   var strides: WinogradProduct.Strides { .init(point: plan.weightPointStride, row: to.blockSize) }
 
-  /// - Parameter isTransposed: for the input's gradient, which is the convolution of the output's gradient with the kernel
-  ///   turned by half a circle, from outputs to inputs.
+  /// - Parameter isTransposed: for the input's gradient, which is the convolution of the output's gradient with the
+  ///   kernel turned by half a circle, from outputs to inputs.
   func prepare(_ weight: UnsafePointer<Float>, isTransposed: Bool) {
     self.weight = weight
     self.isTransposed = isTransposed
@@ -92,12 +92,21 @@ final class WinogradWeights {
   private func turn(_ fromBlock: Int, _ toBlock: Int) {
     let (from, to) = (plan.outputs, plan.inputs)
     let (depth, count, padded) = (from.count(of: fromBlock), to.count(of: toBlock), to.paddedCount(of: toBlock))
-    let (placeSize, stride) = (from.blockSize &* to.blockSize, to.blockSize)
+    let (placeSize, rowStride) = (from.blockSize &* to.blockSize, to.blockSize)
     for place in 0..<9 {
       let source = weight! + ((place &* to.count &+ to.first(toBlock)) &* from.count &+ from.first(fromBlock))
       let target = part.pointer + (8 &- place) &* placeSize
-      for i in 0..<padded {
-        for o in 0..<depth { target[o &* stride &+ i] = i < count ? source[i &* from.count &+ o] : 0 }
+      for i in stride(from: 0, to: padded, by: width) {
+        for o in stride(from: 0, to: depth, by: width) {
+          let (source, target) = (source + (i &* from.count &+ o), target + (o &* rowStride &+ i))
+          if i &+ width <= count && o &+ width <= depth {
+            transposeSquare(source, rowStride: from.count, into: target, rowStride: rowStride)
+          } else {
+            for p in 0..<min(width, depth &- o) {
+              for q in 0..<width { target[p &* rowStride &+ q] = i &+ q < count ? source[q &* from.count &+ p] : 0 }
+            }
+          }
+        }
       }
     }
   }

@@ -32,9 +32,13 @@ extension DataConfiguration {
     kind = try section.required("kind", .choice)
     let own = kind.isImages ? ["augmentation"] : []
     try section.accept(
-      ["kind", "path"] + own, kind: kind.rawValue, others: ["images": ["augmentation"]])
+      ["kind", "path"] + own, kind: kind.rawValue, others: [Self.kindsOfImages: ["augmentation"]])
     path = try section.required("path", .text("the path of a file"))
     augmentation = kind.isImages ? try ImageAugmentation(section.section("augmentation")) : .none
+  }
+
+  private static var kindsOfImages: String {
+    DataKind.allCases.filter(\.isImages).map(\.rawValue).joined(separator: ", ")
   }
 
   package var node: ConfigurationNode {

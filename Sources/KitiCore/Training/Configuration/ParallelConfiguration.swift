@@ -51,10 +51,16 @@ public struct ParallelConfiguration: Sendable, Equatable {
   public var localSteps: Int
   /// Steps between two checks that all ranks hold the same parameters.
   public var checkEvery: Int
+  /// How long a rank may wait for others in one operation before the job is ended with a report, in seconds; 0 for
+  /// ever.
+  public var watchdogSeconds: Double
+  /// Steps between two looks at where the ranks' time goes.
+  public var timingEvery: Int
 
   public init(
     bucketMiB: Double = 0.5, progress: Progress = .poll, compression: Compression = .none, shardOptimizer: Bool = false,
-    reduction: Reduction = .fast, localSteps: Int = 1, checkEvery: Int = 100
+    reduction: Reduction = .fast, localSteps: Int = 1, checkEvery: Int = 100, watchdogSeconds: Double = 300,
+    timingEvery: Int = 100
   ) {
     self.bucketMiB = bucketMiB
     self.progress = progress
@@ -63,6 +69,8 @@ public struct ParallelConfiguration: Sendable, Equatable {
     self.reduction = reduction
     self.localSteps = localSteps
     self.checkEvery = checkEvery
+    self.watchdogSeconds = watchdogSeconds
+    self.timingEvery = timingEvery
   }
 }
 
@@ -70,6 +78,7 @@ extension ParallelConfiguration {
   package init(_ section: ConfigurationSection) throws {
     try section.accept([
       "bucketMiB", "progress", "compression", "shardOptimizer", "reduction", "localSteps", "checkEvery",
+      "watchdogSeconds", "timingEvery",
     ])
     let standard = ParallelConfiguration()
     bucketMiB = try section.value("bucketMiB", .number(.positive), default: standard.bucketMiB)
@@ -79,6 +88,8 @@ extension ParallelConfiguration {
     reduction = try section.value("reduction", .choice, default: standard.reduction)
     localSteps = try section.value("localSteps", .count, default: standard.localSteps)
     checkEvery = try section.value("checkEvery", .count, default: standard.checkEvery)
+    watchdogSeconds = try section.value("watchdogSeconds", .number(.nonNegative), default: standard.watchdogSeconds)
+    timingEvery = try section.value("timingEvery", .count, default: standard.timingEvery)
     if localSteps > 1 { try requireNoGradientOptions(section) }
   }
 
@@ -111,6 +122,7 @@ extension ParallelConfiguration {
       "bucketMiB": .number(bucketMiB), "progress": .text(progress.rawValue),
       "compression": .text(compression.rawValue), "shardOptimizer": .boolean(shardOptimizer),
       "reduction": .text(reduction.rawValue), "localSteps": .integer(localSteps), "checkEvery": .integer(checkEvery),
+      "watchdogSeconds": .number(watchdogSeconds), "timingEvery": .integer(timingEvery),
     ])
   }
 }

@@ -8,6 +8,16 @@ public struct TrainingConfiguration: Sendable, Equatable {
     case global(Int)
   }
 
+  /// What to do when a step's loss or gradient is not a finite number.
+  public enum OnNonFinite: String, Sendable, CaseIterable {
+    /// End the run with an error.
+    case stop
+    /// Leave the update out, on all ranks.
+    case skip
+    /// Go back to the last checkpoint, with half the learning rate.
+    case restore
+  }
+
   /// Passes over the training samples.
   public var epochs: Int
   public var batch: Batch
@@ -24,11 +34,12 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var weightAverage: Double?
   /// Whether evaluation takes the mean of the predictions for an image and for its mirror image.
   public var testFlip: Bool
+  public var onNonFinite: OnNonFinite
 
   public init(
     epochs: Int, batch: Batch, accumulation: Int = 1, clipNorm: Double? = nil,
     evaluateEvery: Interval = .epochs(1), syncBatchNorm: Bool = false, labelSmoothing: Double = 0,
-    weightAverage: Double? = nil, testFlip: Bool = false
+    weightAverage: Double? = nil, testFlip: Bool = false, onNonFinite: OnNonFinite = .stop
   ) {
     self.epochs = epochs
     self.batch = batch
@@ -39,6 +50,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.labelSmoothing = labelSmoothing
     self.weightAverage = weightAverage
     self.testFlip = testFlip
+    self.onNonFinite = onNonFinite
   }
 
   /// What an evaluation is of, where it is not of the weights and samples as they are.
@@ -51,7 +63,7 @@ extension TrainingConfiguration {
   package init(_ section: ConfigurationSection) throws {
     try section.accept([
       "epochs", "batch", "globalBatch", "accumulation", "clipNorm", "evaluateEvery", "syncBatchNorm",
-      "labelSmoothing", "weightAverage", "testFlip",
+      "labelSmoothing", "weightAverage", "testFlip", "onNonFinite",
     ])
     epochs = try section.required("epochs", .count)
     batch = try Self.batch(section)
@@ -62,6 +74,7 @@ extension TrainingConfiguration {
     labelSmoothing = try section.value("labelSmoothing", .number(.zeroToBelowOne), default: 0)
     weightAverage = try section.optional("weightAverage", .number(.betweenZeroAndOne))
     testFlip = try section.value("testFlip", .boolean(), default: false)
+    onNonFinite = try section.value("onNonFinite", .choice, default: .stop)
     if case .global(let size) = batch, size % accumulation != 0 {
       throw section.impossible(
         "globalBatch", "is \(size), which '\(section.dotted("accumulation"))' (\(accumulation)) does not divide",
@@ -96,6 +109,7 @@ extension TrainingConfiguration {
       ("clipNorm", clipNorm.map { .number($0) } ?? .null), ("evaluateEvery", .interval(evaluateEvery)),
       ("syncBatchNorm", .boolean(syncBatchNorm)), ("labelSmoothing", .number(labelSmoothing)),
       ("weightAverage", weightAverage.map { .number($0) } ?? .null), ("testFlip", .boolean(testFlip)),
+      ("onNonFinite", .text(onNonFinite.rawValue)),
     ])
   }
 }

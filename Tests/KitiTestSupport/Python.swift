@@ -2,10 +2,10 @@ import Foundation
 import XCTest
 
 /// The Python with h5py that `KITI_PYTHON` names; a test that needs it is skipped without.
-struct Python {
+public struct Python {
   private let executable: URL
 
-  init() throws {
+  public init() throws {
     guard let path = ProcessInfo.processInfo.environment["KITI_PYTHON"], !path.isEmpty else {
       throw XCTSkip("KITI_PYTHON is not set: it names a Python with h5py")
     }
@@ -13,14 +13,14 @@ struct Python {
     guard try run("-c", "import h5py").status == 0 else { throw XCTSkip("\(path) has no h5py") }
   }
 
-  func process(_ arguments: [String]) -> Process {
+  public func process(_ arguments: [String]) -> Process {
     let process = Process()
     process.executableURL = executable
     process.arguments = arguments
     return process
   }
 
-  func run(_ arguments: String...) throws -> (status: Int32, output: String) {
+  public func run(_ arguments: String...) throws -> (status: Int32, output: String) {
     let process = process(arguments)
     let pipe = Pipe()
     process.standardOutput = pipe
@@ -30,8 +30,4 @@ struct Python {
     process.waitUntilExit()
     return (process.terminationStatus, String(decoding: output, as: UTF8.self))
   }
-}
-
-func fixture(_ name: String) throws -> String {
-  try XCTUnwrap(Bundle.module.url(forResource: "Fixtures/" + name, withExtension: nil), "no fixture \(name)").path
 }
