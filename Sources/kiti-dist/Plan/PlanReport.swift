@@ -88,17 +88,25 @@ struct PlanReport {
 
   private func table(_ steps: [StepPrediction]) -> [String] {
     let names = ["ranks", "nodes", "step ms", "communication ms", "exposed ms", "hidden %", "efficiency %", "samples/s"]
-    let cells = steps.map { step in
-      ["\(step.placement.ranks)", "\(step.placement.nodes)"]
-        + [step.seconds, step.communication, step.exposed].map { String(format: "%.3f", $0 * 1e3) }
-        + [step.hiddenShare, step.efficiency].map { String(format: "%.1f", $0 * 100) }
-        + [String(format: "%.0f", step.samplesPerSecond)]
+    let rows = [names] + steps.map(cells)
+    return rows.map { (row: [String]) -> String in
+      let columns = zip(names, row).map { name, cell -> String in
+        let width = max(8, name.count)
+        return String(repeating: " ", count: max(0, width - cell.count)) + cell
+      }
+      return columns.joined(separator: "  ")
     }
-    return ([names] + cells).map { row in
-      zip(names, row).map { name, cell in
-        String(repeating: " ", count: max(0, max(8, name.count) - cell.count)) + cell
-      }.joined(separator: "  ")
+  }
+
+  /// In the order of the table's columns.
+  private func cells(_ step: StepPrediction) -> [String] {
+    var cells = ["\(step.placement.ranks)", "\(step.placement.nodes)"]
+    for seconds in [step.seconds, step.communication, step.exposed] {
+      cells.append(String(format: "%.3f", seconds * 1e3))
     }
+    for share in [step.hiddenShare, step.efficiency] { cells.append(String(format: "%.1f", share * 100)) }
+    cells.append(String(format: "%.0f", step.samplesPerSecond))
+    return cells
   }
 
   private func exposure(_ steps: [StepPrediction]) -> String {
