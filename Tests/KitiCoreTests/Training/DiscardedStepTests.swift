@@ -61,11 +61,11 @@ final class DiscardedStepTests: MPITestCase {
   func testStepThatIsNotFiniteIsUndone() throws {
     let model = Scale()
     let store = ParameterStore(model, seed: 1)
-    let step = TrainingStep(
+    let step = try TrainingStep(
       model: model, objective: Difference(), store: store, optimizer: StochasticGradientDescent(count: store.count),
-      averager: GradientAverager(store: store, communicator: world, bucketMiB: 1), keepsStatistics: true)
+      averager: GradientAverager(store: store, communicator: world, configuration: .init()), keepsStatistics: true)
     XCTAssertEqual(try run(step, input: 3), 6 * Double(world.size))
-    step.update(learningRate: 0, step: 1, gradientNorm: 1)
+    try step.update(learningRate: 0, step: 1)
     XCTAssertEqual(model.sum.values[0], 3)
 
     XCTAssertFalse(try run(step, input: .nan).isFinite)
