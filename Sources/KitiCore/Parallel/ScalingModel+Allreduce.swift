@@ -17,7 +17,7 @@ public enum AllreduceAlgorithm: String, Sendable, CaseIterable {
 package struct ExchangeCost: Equatable {
   /// From its start to its end, with nothing else under way.
   package var seconds = 0.0
-  /// For which the network's port is taken, so that the next bucket waits.
+  /// For which messages take the network's port.
   package var networkSeconds = 0.0
   /// For which the rank's own core copies and adds.
   package var hostSeconds = 0.0
@@ -25,8 +25,6 @@ package struct ExchangeCost: Equatable {
 
 /// Steps of an exchange which are alike.
 private struct Round {
-  enum Direction { case up, down, both }
-
   var times = 1.0
   /// Bytes of the message to or from a rank of the same node and one of another; nil without such a message. They
   /// travel at the same time.
@@ -35,7 +33,6 @@ private struct Round {
   /// Ranks of a node that send to other nodes at once.
   var sharing = 1
   var summedBytes = 0.0
-  var direction = Direction.both
 }
 
 extension AllreduceAlgorithm {
@@ -59,7 +56,6 @@ extension AllreduceAlgorithm {
 
   private static func cost(_ rounds: [Round], _ cluster: ClusterModel) -> ExchangeCost {
     var cost = ExchangeCost()
-    var (up, down) = (0.0, 0.0)
     for round in rounds {
       let node = round.nodeBytes.map { round.times * cluster.node.seconds(bytes: $0) } ?? 0
       let network =
@@ -67,11 +63,10 @@ extension AllreduceAlgorithm {
       let sum = round.times * round.summedBytes * cluster.secondsPerSummedByte
       cost.seconds += max(node, network) + sum
       cost.hostSeconds += node + sum
-      if round.direction != .down { up += network }
-      if round.direction != .up { down += network }
+      // Buckets that are under way together share the port: the way up of all of them through a tree ends before most
+      // come down, so that its two directions do not help each other.
+      cost.networkSeconds += network
     }
-    // A port sends and receives at once: one bucket goes up a tree while the one before it comes down.
-    cost.networkSeconds = max(up, down)
     return cost
   }
 
@@ -81,10 +76,10 @@ extension AllreduceAlgorithm {
     case .binomial:
       let (inner, outer) = (Double(Self.logarithm(k, roundedUp: true)), Double(Self.logarithm(m, roundedUp: true)))
       return [
-        Round(times: inner, nodeBytes: n, summedBytes: n, direction: .up),
-        Round(times: outer, networkBytes: n, summedBytes: n, direction: .up),
-        Round(times: outer, networkBytes: n, direction: .down),
-        Round(times: inner, nodeBytes: n, direction: .down),
+        Round(times: inner, nodeBytes: n, summedBytes: n),
+        Round(times: outer, networkBytes: n, summedBytes: n),
+        Round(times: outer, networkBytes: n),
+        Round(times: inner, nodeBytes: n),
       ]
     case .recursiveDoubling:
       return Self.extraRounds(n, k, isOnNode: true) + Self.extraRounds(n, m, isOnNode: false) + [
@@ -133,9 +128,9 @@ extension AllreduceAlgorithm {
   private static func extraRounds(_ bytes: Double, _ count: Int, isOnNode: Bool) -> [Round] {
     guard count & (count - 1) != 0 else { return [] }
     let before = Round(
-      nodeBytes: isOnNode ? bytes : nil, networkBytes: isOnNode ? nil : bytes, summedBytes: bytes, direction: .up)
+      nodeBytes: isOnNode ? bytes : nil, networkBytes: isOnNode ? nil : bytes, summedBytes: bytes)
     var after = before
-    (after.summedBytes, after.direction) = (0, .down)
+    after.summedBytes = 0
     return [before, after]
   }
 

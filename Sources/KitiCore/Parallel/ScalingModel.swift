@@ -125,19 +125,12 @@ public struct ScalingModel: Sendable {
   /// - Returns: when the last one is there, and of that what the computing core does itself, which polling cannot hide.
   private func drain(_ costs: [ExchangeCost], ready: [Double]?) -> (end: Double, exposedHost: Double) {
     let polls = parallel.progress == .poll
-    var (free, end, host) = (0.0, 0.0, 0.0)
+    var (end, host) = (0.0, 0.0)
     for (index, cost) in costs.enumerated() {
-      let start = max(ready?[index] ?? 0, free)
-      if polls {
-        // The core's own work is added at the end: it delays the pass back as much as it delays messages.
-        host += cost.hostSeconds
-        free = start + cost.networkSeconds
-        end = max(end, start + max(cost.networkSeconds, cost.seconds - cost.hostSeconds))
-      } else {
-        free = start + max(cost.networkSeconds, cost.hostSeconds)
-        end = max(end, start + cost.seconds)
-      }
+      end = max(ready?[index] ?? 0, end) + (polls ? cost.networkSeconds : cost.seconds)
+      if polls { host += cost.hostSeconds }
     }
+    // The core's own work comes last here: it delays the pass back as much as it delays messages.
     return (end + host, host)
   }
 

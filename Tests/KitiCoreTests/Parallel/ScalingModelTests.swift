@@ -63,10 +63,10 @@ final class ScalingModelTests: XCTestCase {
     XCTAssertEqual(seconds(.direct, 8, on: 4) / direct, 1, accuracy: 1e-12)
   }
 
-  func testATreeLeavesHalfOfThePortFree() {
+  func testWhatTheNetworkMovesAndWhatTheCoreDoesAreToldApart() {
     let cost = AllreduceAlgorithm.binomial.cost(
       bytes: bytes, placement: Placement(ranks: 2, ranksPerNode: 1), cluster: cluster)
-    XCTAssertEqual(cost.networkSeconds, 1e-5 + 1e-3, accuracy: 1e-15)
+    XCTAssertEqual(cost.networkSeconds, 2 * (1e-5 + 1e-3), accuracy: 1e-15)
     XCTAssertEqual(cost.hostSeconds, bytes * gamma, accuracy: 1e-15)
   }
 
@@ -100,7 +100,7 @@ final class ScalingModelTests: XCTestCase {
     return ScalingModel(phases: phases, parameterCount: 256, parallel: parallel, cluster: cluster)
   }
 
-  /// A network on which a bucket takes so many seconds up a tree of two, and as many down.
+  /// A network on which a bucket takes so many seconds up a tree of two ranks, and as many down.
   private func wire(_ seconds: Double, node: Double = 0) -> ClusterModel {
     ClusterModel(
       node: LinkModel(latency: 0, secondsPerByte: node / 256),
@@ -127,19 +127,19 @@ final class ScalingModelTests: XCTestCase {
   }
 
   func testOnlyTheLastBucketOfAFastNetworkIsExposed() {
-    // A bucket takes half a second: each has left before the next is ready; the last needs 0.5 up and 0.5 down.
+    // A bucket takes half a second up and half down: each is there when the next is ready.
     let step = model(wire(0.5)).weakStep(pair)
     let agreement = 64.0 / 256 * 0.5
     XCTAssertEqual(step.exposed, 1 + agreement, accuracy: 1e-12)
-    XCTAssertEqual(step.communication, 4 * 0.5 + 0.5 + agreement, accuracy: 1e-12, "a bucket goes up while one comes down")
+    XCTAssertEqual(step.communication, 4 + agreement, accuracy: 1e-12)
     XCTAssertEqual(step.seconds, 6 + 1 + agreement, accuracy: 1e-12)
     XCTAssertEqual(step.efficiency, 6 / step.seconds, accuracy: 1e-12)
   }
 
   func testBucketsQueueOnASlowNetwork() {
-    // Ready at 1, 2, 3, 4; each takes the port for 3: starts at 1, 4, 7, 10 and is there 6 later.
+    // Ready at 1, 2, 3, 4; each takes the port for 6: the last is there at 25.
     let step = model(wire(3)).weakStep(pair)
-    XCTAssertEqual(step.exposed, 16 - 4 + 64.0 / 256 * 3, accuracy: 1e-12)
+    XCTAssertEqual(step.exposed, 25 - 4 + 64.0 / 256 * 3, accuracy: 1e-12)
   }
 
   func testOneBucketAsLargeAsTheModelHidesNothing() {
@@ -180,8 +180,8 @@ final class ScalingModelTests: XCTestCase {
   func testLocalStepsShareTheCostOfAnAverage() {
     let agreement = 64.0 / 256 * 0.5
     let step = model(wire(0.5)) { $0.localSteps = 5 }.weakStep(pair)
-    // Parameters and one array of state: twice 4 · 0.5 up and the last one down.
-    XCTAssertEqual(step.exposed, 2 * 2.5 / 5 + agreement, accuracy: 1e-12)
+    // Parameters and one array of state: twice four buckets of a second.
+    XCTAssertEqual(step.exposed, 2 * 4.0 / 5 + agreement, accuracy: 1e-12)
   }
 
   func testAccumulationHidesBehindTheLastBatchOnly() {
