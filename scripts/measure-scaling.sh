@@ -3,7 +3,7 @@
 # two network namespaces, and the predictions of `kiti-dist plan` beside what was measured. Takes under four minutes on a
 # machine with nothing else to do; fails if overlap hides less than 60 % of what can be hidden.
 #
-#   ./scripts/measure-scaling.sh [scaling] [link] [plan]     only these parts
+#   ./scripts/measure-scaling.sh [scaling] [link] [plan] [tables]     only these parts
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 

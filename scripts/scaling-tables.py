@@ -14,6 +14,8 @@ ROUNDS = 3
 # Enough samples that a step is long beside the clock, few enough that all parts together take minutes.
 SCALING = {"resnet18": dict(batch=32, steps=4), "fno1d": dict(batch=20, steps=25)}
 LINK = {"fno1d": dict(batch=20, steps=12), "resnet20": dict(batch=64, steps=8)}
+# Microseconds and Gbit/s of a network: usual Ethernet, and one made for such machines.
+NETWORKS = [(10, 100), (1, 200)]
 WHOLE = "parallel.bucketMiB=64"
 WAYS = [
     ("fp32, one bucket, no overlap", "fast", [WHOLE]),
@@ -173,15 +175,37 @@ def plans(machine):
         ["model", "ranks", "predicted, ms", "measured, ms", "predicted / measured"], rows)
 
 
+def tables(machine):
+    """Predictions up to 4,096 ranks, a rank on each node."""
+    for name, sizes in SCALING.items():
+        for latency, bandwidth in NETWORKS:
+            options = ["--ranks", "64", "--nodes", "64", "--latency", str(latency), "--bandwidth", str(bandwidth)]
+            tree, halving = (
+                machine.plan(name, sizes["batch"], options + ["--algorithm", algorithm])
+                for algorithm in ("binomial", "rabenseifner"))
+            rows = [
+                [f"{weak['ranks']:,}", f"{weak['msPerStep']:.1f}", f"{weak['exposedMs']:.2f}"]
+                + [percent(row["efficiency"]) for row in (weak, weak_halving, strong, strong_halving)]
+                for weak, weak_halving, strong, strong_halving in zip(
+                    tree["weak"], halving["weak"], tree["strong"], halving["strong"])]
+            first = {way: tree.get(f"{way}ExposedFrom", "more than 4,096") for way in ("weak", "strong")}
+            table(
+                f"{name}, {latency} µs and {bandwidth} Gbit/s; weak scaling with {sizes['batch']} samples a rank "
+                f"(exposed communication above 1 % from {first['weak']} ranks on), strong scaling with "
+                f"{tree['globalBatch']:,} in all (from {first['strong']} ranks on):",
+                ["ranks", "weak: step, ms", "exposed, ms", "efficiency", "with rabenseifner", "strong: efficiency",
+                 "with rabenseifner"], rows)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
     parser.add_argument("--agent", required=True)
     parser.add_argument("--hosts", nargs=2, required=True)
-    parser.add_argument("--parts", nargs="*", choices=["scaling", "link", "plan"])
+    parser.add_argument("--parts", nargs="*", choices=["scaling", "link", "plan", "tables"])
     options = parser.parse_args()
     machine = Machine(options.program, options.agent, options.hosts)
-    parts = options.parts or ["scaling", "link", "plan"]
+    parts = options.parts or ["scaling", "link", "plan", "tables"]
     began = time.monotonic()
     failures = []
     if "scaling" in parts:
@@ -190,6 +214,8 @@ def main():
         failures = link(machine)
     if "plan" in parts:
         plans(machine)
+    if "tables" in parts:
+        tables(machine)
     print(f"\nmeasured in {time.monotonic() - began:.0f} s", file=sys.stderr)
     if failures:
         sys.exit(f"overlap hides less than {percent(HIDDEN_AT_LEAST)} of what can be hidden: {'; '.join(failures)}")
