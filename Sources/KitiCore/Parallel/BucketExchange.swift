@@ -76,8 +76,8 @@ final class AllreduceExchange: BucketExchange {
 
   func complete() throws(MPIError) { try requests.waitAll() }
 
-  /// Of an allreduce that sends no more than it must, which the library's ring does for large buckets: every number but
-  /// those of a rank's own part twice (Patarasuk and Yuan 2009, §3).
+  /// On average over the ranks, whichever algorithm the library takes: every number but those of a rank's own part twice.
+  /// In a tree, which Open MPI takes for sums in place, the root sends more and most ranks send less.
   func bytesSent(_ work: BucketWork) -> Int {
     2 * (layout.count - layout.count / layout.ranks) * MemoryLayout<Float>.stride
   }
