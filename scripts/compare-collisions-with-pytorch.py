@@ -8,8 +8,8 @@ Needs torch==2.13.0+cpu from PyPI. PyTorch's side is the dense form of arXiv 250
 differences of all pairs of particles as arrays [n, n, d], a random direction for every pair, a mask for those that
 collide, sums over partners, and automatic differentiation. Samples go one at a time, so that the arrays of only one are
 in memory. The program's side is `bench collision --scheme dense --shape ...`. Both measure forward and backward of the
-residual alone, on one thread, in turns; the ratio is taken turn by turn, per sample. PyTorch's time does not depend on how
-many pairs collide; the program's does, and there about a sixth of them do.
+residual alone, on one thread, in turns; the ratio is taken turn by turn, per sample. PyTorch's time does not depend
+on how many pairs collide; the program's does, and there about a sixth of them do.
 """
 
 import argparse
