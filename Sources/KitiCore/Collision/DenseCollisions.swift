@@ -1,9 +1,9 @@
 /// The scheme `dense`: all pairs are candidates, and a particle may collide with many others at once (arXiv 2505.17919):
 /// v_i' = v_i + Σ_j w_ij [(v_j − v_i)/2 + s_ij/2 · e_ij], e_ji = −e_ij.
 ///
-/// Momentum is kept, energy where partners are single. Distances come from Gram matrices. Directions are drawn for accepted
-/// pairs alone, and drawn again in the backward pass; the centre terms go along in the same sweep over the two particles,
-/// where they cost less than a masked matrix product.
+/// Momentum is kept, energy where partners are single. Distances come from Gram matrices. Directions are drawn for
+/// accepted pairs alone, and drawn again in the backward pass; the centre terms go along in the same sweep over the two
+/// particles, where they cost less than a masked matrix product.
 ///
 /// Complexity: O(n²·d) time, O(n² + n·d) memory a sample.
 final class DenseCollisions: CollisionEngine {
@@ -166,8 +166,8 @@ final class DenseCollisions: CollisionEngine {
     layout.add(changes.pointer, rowStride: stride, to: values)
   }
 
-  /// Calls `body` for each particle i that has partners j > i, with some of them at a time and their records: reach is 0,
-  /// and the directions are chosen where there are `draws`.
+  /// Calls `body` for each particle i that has partners j > i, with some of them at a time and their records: reach is
+  /// 0, and the directions are chosen where there are `draws`.
   @inline(__always)
   private func forEachParticle(
     _ sample: Int, _ draws: CollisionDraws?,

@@ -1,10 +1,11 @@
 /// Random directions for the accepted pairs with `dense`.
 ///
-/// In few dimensions each pair draws its own normal vector. In many dimensions that would take most of a training step: there
-/// a layer has a pool of random normal vectors in each step, and a pair takes one of them, turned round by a random number of
-/// coordinates, with d random signs: a uniformly random direction, uncorrelated with that of any other pair (signs are
-/// independent), though not independent of it, since magnitudes are shared. It takes d random bits in place of d normal
-/// numbers, and is a pure function of the same counters, with the pair's number among the accepted ones as its item.
+/// In few dimensions each pair draws its own normal vector. In many dimensions that would take most of a training step:
+/// there a layer has a pool of random normal vectors in each step, and a pair takes one of them, turned round by a random
+/// number of coordinates, with d random signs: a uniformly random direction, uncorrelated with that of any other pair
+/// (signs are independent), though not independent of it, since magnitudes are shared. It takes d random bits in place of
+/// d normal numbers, and is a pure function of the same counters, with the pair's number among the accepted ones as its
+/// item.
 final class PairDirections {
   /// With fewer coordinates a pair draws its own normal vector.
   static let fewestPoolDimensions = 64
@@ -21,8 +22,8 @@ final class PairDirections {
   /// In the pool each vector twice in a row, so that a turned one is contiguous.
   private let vectors: AlignedBuffer<Float>
   private let lengths: AlignedBuffer<Float>
-  /// The words of each group: for every pair one each for the vector and the turn, then the signs. The last words are the
-  /// signs of vectors that keep theirs.
+  /// The words of each group: for every pair one each for the vector and the turn, then the signs. The last words are
+  /// the signs of vectors that keep theirs.
   private let words: AlignedBuffer<UInt32>
   private let wordsOfPair: Int
   private let wordsOfGroup: Int

@@ -15,8 +15,8 @@ struct Partner {
 
 /// Sweeps over the coordinates of a particle and its partners in `dense`, for rows of `length` numbers, a multiple of 32.
 ///
-/// Some vectors of the particle stay in registers while all its partners go by. The random vector of a pair is a stored one
-/// with the signs that its words say: bit l of a word turns coordinate l of the 32 that belong to it.
+/// Some vectors of the particle stay in registers while all its partners go by. The random vector of a pair is a stored
+/// one with the signs that its words say: bit l of a word turns coordinate l of the 32 that belong to it.
 struct PairSweep {
   private let length: Int
   private let normals: UnsafePointer<Float>

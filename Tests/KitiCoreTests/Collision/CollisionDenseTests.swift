@@ -10,7 +10,7 @@ final class CollisionDenseTests: XCTestCase {
     try Particles.shapes() + [
       try Particles(places: 33, channels: 5, divide: 1), try Particles(places: 96, channels: 7, divide: 2),
       try Particles(places: 200, channels: 40, divide: 4), try Particles(features: 32 * 16, width: 16),
-      try Particles(features: 67, width: 1),
+      try Particles(features: 67, width: 1), try Particles(places: 34, channels: 270, divide: 1),
     ]
   }
 

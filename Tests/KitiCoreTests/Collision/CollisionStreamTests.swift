@@ -71,6 +71,44 @@ final class CollisionStreamTests: XCTestCase {
     XCTAssertNotEqual(outcome(options, layer: 1, indices: [17])[0], alone)
   }
 
+  /// In many dimensions the normal vectors of `dense` are shared by the samples of a step, and must be so on every rank.
+  func testSampleStreamsOfDenseDependOnTheSampleAlone() throws {
+    let particles = try Particles(places: 12, channels: 70, divide: 1)
+    let options = CollisionOptions(scheme: .dense, acceptance: .constant, coefficient: 0.5, streams: .sample)
+    var numbers = TestNumbers(81)
+    let (x, v) = (numbers.normals(particles.features), numbers.normals(particles.features))
+    func outcome(rank: Int, step: UInt64, indices: [Int]) -> [[Float]] {
+      let rig = CollisionRig(particles, options, batch: indices.count)
+      let all = indices.withUnsafeBufferPointer {
+        rig.collide(
+          indices.flatMap { _ in x }, indices.flatMap { _ in v },
+          pass: Pass(isTraining: true, seed: 1, step: step, rank: rank, sampleIndices: $0.baseAddress))
+      }
+      return indices.indices.map { Array(all[$0 * particles.features..<($0 + 1) * particles.features]) }
+    }
+    let alone = outcome(rank: 0, step: 3, indices: [17])[0]
+    let batch = outcome(rank: 5, step: 3, indices: [4, 17, 99])
+    XCTAssertEqual(batch[1], alone)
+    XCTAssertEqual(Set(batch).count, 3)
+    XCTAssertNotEqual(outcome(rank: 0, step: 4, indices: [17])[0], alone)
+  }
+
+  /// The backward pass draws the directions of the forward pass again, also after a pass of another step.
+  func testDenseDirectionsAreThoseOfTheForwardPass() throws {
+    let particles = try Particles(places: 12, channels: 70, divide: 1)
+    let rig = CollisionRig(particles, CollisionOptions(scheme: .dense, acceptance: .constant, coefficient: 0.5))
+    var numbers = TestNumbers(82)
+    let (x, v, g) = (
+      numbers.normals(particles.features), numbers.normals(particles.features), numbers.normals(particles.features)
+    )
+    let pass = Pass(isTraining: true, seed: 1, step: 3)
+    _ = rig.collide(x, v, pass: pass)
+    let gradient = rig.backward(g, pass: pass)
+    _ = rig.collide(x, v, pass: Pass(isTraining: true, seed: 1, step: 4))
+    _ = rig.collide(x, v, pass: pass)
+    XCTAssertEqual(rig.backward(g, pass: pass), gradient)
+  }
+
   func testSampleStreamsShareNothingWithRankStreams() {
     var options = CollisionOptions.eager
     options.streams = .sample
