@@ -12,8 +12,8 @@ LINK_MBIT = 200
 HIDDEN_AT_LEAST = 0.6
 ROUNDS = 3
 # Enough samples that a step is long beside the clock, few enough that all parts together take minutes.
-SCALING = {"resnet18": dict(batch=32, steps=4), "fno1d": dict(batch=20, steps=25)}
-LINK = {"fno1d": dict(batch=20, steps=12), "resnet20": dict(batch=64, steps=8)}
+SCALING = {"resnet18": dict(batch=32, steps=3), "fno1d": dict(batch=20, steps=20)}
+LINK = {"fno1d": dict(batch=20, steps=10), "resnet20": dict(batch=64, steps=5)}
 # Microseconds and Gbit/s of a network: usual Ethernet, and one made for such machines.
 NETWORKS = [(10, 100), (1, 200)]
 WHOLE = "parallel.bucketMiB=64"
@@ -62,7 +62,7 @@ class Machine:
         return self.lines(self.start(ranks, bench_arguments(name, batch, steps, changes), apart))[0]
 
     def plan(self, name, batch, options, started=1, changes=(), apart=False):
-        arguments = ["plan", "--bench", name, "--steps", "3", "--json", "--set", f"training.batch={batch}"]
+        arguments = ["plan", "--bench", name, "--steps", "2", "--json", "--set", f"training.batch={batch}"]
         arguments += sets(changes) + options
         return self.lines(self.start(started, arguments, apart))[0]
 
