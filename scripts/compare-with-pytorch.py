@@ -187,9 +187,16 @@ def measure_form(model, options):
                       "torch": torch.__version__}))
 
 
-def run(command, threads):
+# What keeps PyTorch and the libraries it calls from wider vectors than AVX2's.
+AVX2_ONLY = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+
+
+def run(command, options):
     """Runs a measuring process; its JSON line, with `peakMiB` and `processorShare` as the system accounts for them."""
+    threads = options.threads
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    if options.avx2:
+        environment |= AVX2_ONLY
     start = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     lines = process.stdout.read().splitlines()
@@ -219,13 +226,14 @@ def compare(model, options, say):
     def peer(form):
         sizes = [word for size in model.sizes for word in (f"--{size}", str(getattr(options, size)))]
         return run([sys.executable, os.path.abspath(__file__), options.model, *sizes, "--steps", str(options.steps),
-                    "--warm-up", str(options.warm_up), "--threads", str(options.threads), "--measure", form],
-                   options.threads)
+                    "--warm-up", str(options.warm_up), "--threads", str(options.threads), "--measure", form], options)
 
     def program():
-        return run([options.program, "bench", options.model, "--batch", str(options.batch), "--steps",
-                    str(options.steps), "--scheme", "none", "--threads", str(options.threads), "--json"],
-                   options.threads)
+        line = run([options.program, "bench", options.model, "--batch", str(options.batch), "--steps",
+                    str(options.steps), "--scheme", "none", "--threads", str(options.threads), "--json"], options)
+        if options.avx2 and line["instructionSet"] != "AVX2":
+            sys.exit(f"{options.program} was built for {line['instructionSet']}: build it with KITI_PROCESSOR=x86-64-v3")
+        return line
 
     result = {"model": options.model, "threads": options.threads, "batch": options.batch}
     chosen = options.form
@@ -284,6 +292,8 @@ def arguments():
         sub.add_argument("--threads", type=int, default=1)
         sub.add_argument("--program", help="path of the kiti-dist to compare with")
         sub.add_argument("--form", choices=model.customary + model.tuned, help="take this form as the peer, no trial")
+        sub.add_argument("--avx2", action="store_true",
+                         help="keep PyTorch to AVX2; the program must have been built for it, KITI_PROCESSOR=x86-64-v3")
         sub.add_argument("--tuned", action="store_true", help="let tuned forms be the peer")
         sub.add_argument("--json", action="store_true", help="print one JSON line instead of text")
         sub.add_argument("--measure", help=argparse.SUPPRESS)

@@ -9,6 +9,8 @@ package final class WinogradConvolution: ConvolutionKernel {
   let weights: WinogradWeights
   private let scratch: AlignedBuffer<Float>
   private let strip: WinogradStrip
+  /// What the next block of tiles reads and writes.
+  private var ahead = ReadAhead(places: 0..<0)
   /// What is read of the current sample.
   let source: PaddedImage
   let gradient: PaddedImage
@@ -66,6 +68,10 @@ package final class WinogradConvolution: ConvolutionKernel {
         self.source.read(source, sample: sample, tileRow: row)
         transformInput(self.source, row: row, into: inputTiles, tile: tile)
       }
+      ahead = ReadAhead(places: block.placesOfNext(samples: samples))
+      ahead.add(source.values, channels: plan.shape.inputs)
+      ahead.add(output, channels: plan.shape.outputs)
+      spreadAhead(products: 1)
       convolve(inputTiles, through: outputProducts, block, into: target)
     }
   }
@@ -90,10 +96,24 @@ package final class WinogradConvolution: ConvolutionKernel {
         transformGradient(row: row, tile: tile)
         if target != nil { transformInput(self.gradient, row: row, into: gradientInputTiles, tile: tile) }
       }
+      ahead = ReadAhead(places: block.placesOfNext(samples: samples))
+      ahead.add(source.values, channels: plan.shape.inputs)
+      ahead.add(gradient.values, channels: plan.shape.outputs)
+      ahead.add(gradient.normalization?.output, channels: plan.shape.outputs)
+      if let inputGradient {
+        ahead.add(finish, channels: plan.shape.inputs)
+        ahead.add(inputGradient, channels: plan.shape.inputs)
+      }
+      spreadAhead(products: inputGradient == nil ? 1 : 2)
       addWeightGradient(block, to: weightGradient)
       if let target { convolve(gradientInputTiles, through: inputProducts, block, into: target) }
     }
     if plan.keepsGradients { forEachPair { weights.addGradient($0, $1, to: weightGradient) } }
+  }
+
+  /// - Parameter products: of all blocks of channels, that a block of tiles takes part in.
+  private func spreadAhead(products: Int) {
+    ahead.spread(over: products * plan.inputs.blocks * plan.outputs.blocks * WinogradProduct.points)
   }
 
   @inline(__always)
@@ -125,7 +145,9 @@ package final class WinogradConvolution: ConvolutionKernel {
         WinogradProduct(
           rows: block.tiles, depth: from.count(of: fromBlock), columns: to.paddedCount(of: toBlock), a: tiles.strides,
           b: weights.strides, c: products.strides
-        ).run(UnsafePointer(tiles.block(fromBlock)), weight, into: products.block(0), accumulate: fromBlock > 0)
+        ).run(
+          UnsafePointer(tiles.block(fromBlock)), weight, into: products.block(0), accumulate: fromBlock > 0,
+          ahead: &ahead)
       }
       target.storeTiles(of: products, channelBlock: toBlock, block)
     }
@@ -142,7 +164,8 @@ package final class WinogradConvolution: ConvolutionKernel {
         a: .init(point: a.point, row: 1, column: a.row), b: b, c: weights.gradientStrides
       ).run(
         UnsafePointer(inputTiles.block(input)), UnsafePointer(gradientTiles.block(output)),
-        into: weights.gradientBlock(input, output), accumulate: plan.keepsGradients && block.rows.lowerBound > 0)
+        into: weights.gradientBlock(input, output), accumulate: plan.keepsGradients && block.rows.lowerBound > 0,
+        ahead: &ahead)
       if !plan.keepsGradients { weights.addGradient(input, output, to: weightGradient) }
     }
   }

@@ -83,6 +83,19 @@ struct WinogradBlock {
   }
 }
 
+extension WinogradBlock {
+  /// Places of the samples that the block after this one begins with.
+  func placesOfNext(samples: Int) -> Range<Int> {
+    let end = min(rows.upperBound &+ plan.rowsPerBlock, samples &* plan.tilesHigh)
+    return firstPlace(of: rows.upperBound)..<firstPlace(of: end)
+  }
+
+  private func firstPlace(of row: Int) -> Int {
+    let (sample, rowOfSample) = row.quotientAndRemainder(dividingBy: plan.tilesHigh)
+    return (sample &* plan.shape.height &+ 4 &* rowOfSample) &* plan.shape.width
+  }
+}
+
 /// Transformed tiles of a block: `[block of channels, tile, point, channel]` or
 /// `[block of channels, point, tile, channel]`.
 final class WinogradPanel {

@@ -28,40 +28,48 @@ struct WinogradProduct {
   static let manyChannelsStride = points * 64 + 16
   static let pointMajorStride = 64
 
+  /// - Parameter ahead: gets a turn with each point.
   @inline(never)
-  func run(_ a: Input, _ b: Input, into c: Output, accumulate: Bool) {
+  func run(_ a: Input, _ b: Input, into c: Output, accumulate: Bool, ahead: inout ReadAhead) {
     switch self.a.row {
-    case 1: sweep(RowStride<1>.self, a, b, c, accumulate)
-    case WinogradProduct.fewChannelsStride: sweep(RowStride<1168>.self, a, b, c, accumulate)
-    case WinogradProduct.manyChannelsStride: sweep(RowStride<2320>.self, a, b, c, accumulate)
-    case WinogradProduct.pointMajorStride: sweep(RowStride<64>.self, a, b, c, accumulate)
+    case 1: sweep(RowStride<1>.self, a, b, c, accumulate, &ahead)
+    case WinogradProduct.fewChannelsStride: sweep(RowStride<1168>.self, a, b, c, accumulate, &ahead)
+    case WinogradProduct.manyChannelsStride: sweep(RowStride<2320>.self, a, b, c, accumulate, &ahead)
+    case WinogradProduct.pointMajorStride: sweep(RowStride<64>.self, a, b, c, accumulate, &ahead)
     default: preconditionFailure("no product for rows \(self.a.row) numbers apart")
     }
   }
 
   private enum RowStride<let floats: Int> {}
+  private enum Columns<let vectors: Int> {}
 
   @inline(__always)
   private func sweep<let aRow: Int>(
-    _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool
+    _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool,
+    _ ahead: inout ReadAhead
   ) {
     for point in 0..<WinogradProduct.points {
+      ahead.advance()
       let left = a + point &* self.a.point
       let right = b + point &* self.b.point
       let target = c + point &* self.c.point
       var column = 0
+      while width > 8, column &+ 4 &* width <= columns {
+        panel(Columns<4>.self, stride, left, right + column, target + column, accumulate)
+        column &+= 4 &* width
+      }
       while column &+ 2 &* width <= columns {
-        pair(stride, left, right + column, target + column, accumulate)
+        panel(Columns<2>.self, stride, left, right + column, target + column, accumulate)
         column &+= 2 &* width
       }
       if column < columns { single(stride, left, right + column, target + column, accumulate) }
     }
   }
 
-  /// Two vectors of columns, in tiles of six or four rows.
+  /// Two vectors of columns, or four where there are registers for them, in tiles of six or four rows.
   @inline(__always)
-  private func pair<let aRow: Int>(
-    _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool
+  private func panel<let columns: Int, let aRow: Int>(
+    _: Columns<columns>.Type, _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool
   ) {
     var row = 0
     while row < rows {
@@ -69,13 +77,13 @@ struct WinogradProduct {
       let (aTile, cTile) = (a + row &* aRow, c + row &* self.c.row)
       // Eight rows are two tiles of four, not one of six and one of two.
       if left >= 6 && left != 8 {
-        tile(Zero<6, 2>.sums, stride, aTile, b, cTile, accumulate)
+        tile(Zero<6, columns>.sums, stride, aTile, b, cTile, accumulate)
         row &+= 6
       } else if left >= 4 {
-        tile(Zero<4, 2>.sums, stride, aTile, b, cTile, accumulate)
+        tile(Zero<4, columns>.sums, stride, aTile, b, cTile, accumulate)
         row &+= 4
       } else {
-        tile(Zero<2, 2>.sums, stride, aTile, b, cTile, accumulate)
+        tile(Zero<2, columns>.sums, stride, aTile, b, cTile, accumulate)
         row &+= 2
       }
     }
