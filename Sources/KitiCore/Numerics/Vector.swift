@@ -101,3 +101,13 @@ extension Vector {
   @inline(__always)
   mutating func addProduct(_ x: Vector, _ y: Vector) { self = addingProduct(x, y) }
 }
+
+/// The 64-bit products of the lower halves of 64-bit lanes.
+@inline(__always)
+func wideningProduct(_ x: VectorLong, _ y: VectorLong) -> VectorLong {
+  #if KITI_AVX512
+    kiti_widening_product8(x, y)
+  #else
+    kiti_widening_product4(x, y)
+  #endif
+}
