@@ -241,7 +241,7 @@ final class DenseCollisions: CollisionEngine {
     for (index, pair) in pairs.enumerated() {
       records.pointer[sample * (self.pairs + 1) + index] = Record(
         first: Int32(pair.first), second: Int32(pair.second),
-        speed: layout.squares(pair.first, pair.second, position, velocity).velocity.squareRoot())
+        speed: layout.squaredDistance(pair.first, pair.second, ParticleField(velocity)).squareRoot())
     }
     recordCounts.pointer[sample] = pairs.count
     directions.given = normals
