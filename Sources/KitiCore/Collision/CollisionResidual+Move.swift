@@ -2,16 +2,16 @@
 // cost nothing but their distances.
 extension CollisionResidual {
   /// Whether the block may make the move of this sample without collisions, and then call `collide(sample:after:pass:)`.
-  func collidesAfterMove(sample: Int, pass: Pass) -> Bool {
+  package func collidesAfterMove(sample: Int, pass: Pass) -> Bool {
     turnsFewGradients(pass) && !measuresDrift(sample, pass)
   }
 
   /// Whether the block may call `turn` and `restore` on the gradient with respect to y in place of `collideBackward` on a
   /// copy of it.
-  func turnsFewGradients(_ pass: Pass) -> Bool { pass.isTraining && matching != nil }
+  package func turnsFewGradients(_ pass: Pass) -> Bool { pass.isTraining && matching != nil }
 
   /// Makes y of the particles of one sample that collide.
-  func collide(sample: Int, after move: ParticleMove, pass: Pass) {
+  package func collide(sample: Int, after move: ParticleMove, pass: Pass) {
     matching?.collide(
       sample: sample, move: move, draws: draws(sample: sample, pass: pass), strength: strength, statistics: &statistics)
   }
@@ -22,7 +22,7 @@ extension CollisionResidual {
   /// - Parameters:
   ///   - factor: numbers of the sample, `[places, channels]`.
   ///   - products: `[channels]`; what the sum over places of gradient · factor changes is added.
-  func turn(
+  package func turn(
     sample: Int, gradient: UnsafeMutablePointer<Float>, times factor: UnsafePointer<Float>,
     products: UnsafeMutablePointer<Double>
   ) {
@@ -30,7 +30,7 @@ extension CollisionResidual {
   }
 
   /// Undoes `turn`, to the last bit.
-  func restore(sample: Int, gradient: UnsafeMutablePointer<Float>) {
+  package func restore(sample: Int, gradient: UnsafeMutablePointer<Float>) {
     matching?.restore(sample: sample, gradient: gradient)
   }
 }

@@ -1,11 +1,14 @@
 /// Positions or velocities of a sample's particles where they lie: values · scale + shift with one scale and shift a
 /// channel, or the values themselves.
-struct ParticleField {
-  var values: UnsafePointer<Float>
+package struct ParticleField {
+  package var values: UnsafePointer<Float>
   /// `[channels]` each.
-  var normalization: (scale: UnsafePointer<Float>, shift: UnsafePointer<Float>)?
+  package var normalization: (scale: UnsafePointer<Float>, shift: UnsafePointer<Float>)?
 
-  init(_ values: UnsafePointer<Float>, normalization: (scale: UnsafePointer<Float>, shift: UnsafePointer<Float>)? = nil) {
+  package init(
+    _ values: UnsafePointer<Float>,
+    normalization: (scale: UnsafePointer<Float>, shift: UnsafePointer<Float>)? = nil
+  ) {
     self.values = values
     self.normalization = normalization
   }
@@ -28,12 +31,21 @@ struct ParticleField {
 }
 
 /// The move of a rectified residual block, y = max(0, x + v·dt), with x and v where they lie.
-struct ParticleMove {
-  var position: ParticleField
-  var velocity: ParticleField
-  var timeStep: Float
+package struct ParticleMove {
+  package var position: ParticleField
+  package var velocity: ParticleField
+  package var timeStep: Float
   /// y of all particles of the sample, made without collisions.
-  var output: UnsafeMutablePointer<Float>
+  package var output: UnsafeMutablePointer<Float>
+
+  package init(
+    position: ParticleField, velocity: ParticleField, timeStep: Float, output: UnsafeMutablePointer<Float>
+  ) {
+    self.position = position
+    self.velocity = velocity
+    self.timeStep = timeStep
+    self.output = output
+  }
 }
 
 // Collisions of a few pairs in the midst of arrays that stay as they are.
