@@ -37,3 +37,16 @@ static inline __attribute__((always_inline)) kiti_long8 kiti_widening_product8(k
   return (x & 0xFFFFFFFF) * (y & 0xFFFFFFFF);
 #endif
 }
+
+// Comparisons of vectors as whole numbers, one bit a lane; in Swift each bit would be taken out by itself.
+
+/// The bits of the lanes where x < y.
+static inline __attribute__((always_inline)) unsigned kiti_less8(kiti_float8 x, kiti_float8 y) {
+  typedef _Bool bits __attribute__((ext_vector_type(8)));
+  return __builtin_bit_cast(unsigned char, __builtin_convertvector(x < y, bits));
+}
+
+static inline __attribute__((always_inline)) unsigned kiti_less16(kiti_float16 x, kiti_float16 y) {
+  typedef _Bool bits __attribute__((ext_vector_type(16)));
+  return __builtin_bit_cast(unsigned short, __builtin_convertvector(x < y, bits));
+}

@@ -67,21 +67,12 @@ extension ParticleLayout {
     }
   }
 
-  /// Adds particles that lie as `gather` leaves them to those of a sample.
-  func add(_ particles: UnsafePointer<Float>, rowStride: Int, to values: UnsafeMutablePointer<Float>) {
+  /// Puts particles that lie as `gather` leaves them back to where those of a sample lie.
+  func spread(_ particles: UnsafePointer<Float>, rowStride: Int, into values: UnsafeMutablePointer<Float>) {
     for particle in 0..<count {
       for piece in 0..<pieces {
-        let source = particles + (particle &* rowStride &+ piece &* pieceLength)
-        let target = values + (particle &* particleStride &+ piece &* pieceStride)
-        var c = 0
-        while c &+ width <= pieceLength {
-          store(load(target + c) + load(source + c), target + c)
-          c &+= width
-        }
-        while c < pieceLength {
-          target[c] += source[c]
-          c &+= 1
-        }
+        (values + (particle &* particleStride &+ piece &* pieceStride)).update(
+          from: particles + (particle &* rowStride &+ piece &* pieceLength), count: pieceLength)
       }
     }
   }
@@ -197,22 +188,4 @@ extension ParticleLayout {
     along += laneSum(even + odd)
     return 0.5 * (along / record.normalLength) / record.speed
   }
-}
-
-/// |a − b|².
-@inline(__always)
-func squaredDistance(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Float {
-  var lanes = Vector(repeating: 0)
-  var c = 0
-  while c &+ width <= count {
-    let difference = load(a + c) - load(b + c)
-    lanes.addProduct(difference, difference)
-    c &+= width
-  }
-  var sum = laneSum(lanes)
-  while c < count {
-    sum.addProduct(a[c] - b[c], a[c] - b[c])
-    c &+= 1
-  }
-  return sum
 }

@@ -111,3 +111,13 @@ func wideningProduct(_ x: VectorLong, _ y: VectorLong) -> VectorLong {
     kiti_widening_product4(x, y)
   #endif
 }
+
+/// The lanes where x < y, one bit each.
+@inline(__always)
+func lanesLess(_ x: Vector, _ y: Vector) -> UInt32 {
+  #if KITI_AVX512
+    kiti_less16(x, y)
+  #else
+    kiti_less8(x, y)
+  #endif
+}
