@@ -18,12 +18,14 @@ public final class CollisionResidual: @unchecked Sendable {
   /// ℓ is the length scale of the options times this; 1 unless a controller sets it.
   public var lengthFactor = 1.0
   /// Since the last `resetCounts`.
-  public private(set) var statistics = CollisionStatistics()
+  public internal(set) var statistics = CollisionStatistics()
 
   /// The drifts of momentum and energy are measured on one sample every so many steps.
   public static let driftInterval: UInt64 = 10
 
   let engine: (any CollisionEngine)?
+  /// The engine of `ntc`.
+  let matching: MatchingCollisions?
   private let layerIndex: UInt32
   /// The rank's stream, and one that all samples of a step share, on every rank.
   private var streams: (seed: UInt64, rank: Int, own: RandomStream, shared: RandomStream)?
@@ -39,12 +41,10 @@ public final class CollisionResidual: @unchecked Sendable {
     self.name = name
     self.layerIndex = UInt32(layerIndex)
     coefficient = options.coefficient
+    matching =
+      options.scheme == .ntc ? MatchingCollisions(layout: layout, options: options, capacity: capacity) : nil
     engine =
-      switch options.scheme {
-      case .none: nil
-      case .ntc: MatchingCollisions(layout: layout, options: options, capacity: capacity)
-      case .dense: DenseCollisions(layout: layout, options: options, capacity: capacity)
-      }
+      options.scheme == .dense ? DenseCollisions(layout: layout, options: options, capacity: capacity) : matching
     momentum = AlignedBuffer(count: engine == nil ? 0 : layout.dimensions)
   }
 
@@ -75,11 +75,11 @@ public final class CollisionResidual: @unchecked Sendable {
     sample: Int, position: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, pass: Pass
   ) {
     guard pass.isTraining, let engine else { return }
-    let measuresDrift = sample == 0 && pass.firstSample == 0 && pass.step % Self.driftInterval == 0
+    let measuresDrift = measuresDrift(sample, pass)
     let energy = measuresDrift ? recordMomentum(velocity) : 0
     engine.collide(
       sample: sample, position: position, velocity: velocity, draws: draws(sample: sample, pass: pass),
-      strength: CollisionStrength(coefficient: Float(coefficient), lengthFactor: lengthFactor), statistics: &statistics)
+      strength: strength, statistics: &statistics)
     if measuresDrift { measureDrift(velocity, energy: energy) }
   }
 
@@ -97,7 +97,15 @@ public final class CollisionResidual: @unchecked Sendable {
     engine.midpointBackward(sample: sample, positionGradient: positionGradient)
   }
 
-  private func draws(sample: Int, pass: Pass) -> CollisionDraws {
+  var strength: CollisionStrength {
+    CollisionStrength(coefficient: Float(coefficient), lengthFactor: lengthFactor)
+  }
+
+  func measuresDrift(_ sample: Int, _ pass: Pass) -> Bool {
+    sample == 0 && pass.firstSample == 0 && pass.step % Self.driftInterval == 0
+  }
+
+  func draws(sample: Int, pass: Pass) -> CollisionDraws {
     let step = UInt32(truncatingIfNeeded: pass.step)
     if streams?.seed != pass.seed || streams?.rank != pass.rank {
       streams = (
@@ -140,19 +148,30 @@ public final class CollisionResidual: @unchecked Sendable {
 
   /// Adds sign · Σv to the momentum and returns Σv².
   private func sum(_ velocity: UnsafePointer<Float>, sign: Double) -> Double {
-    var energy = 0.0
+    typealias Lanes = SIMD8<Double>
+    var energy = Lanes(repeating: 0)
+    var tail = 0.0
     for piece in 0..<layout.pieces {
+      let total = momentum.pointer + piece &* layout.pieceLength
       for particle in 0..<layout.count {
         let run = velocity + (particle &* layout.particleStride &+ piece &* layout.pieceStride)
-        let total = momentum.pointer + piece &* layout.pieceLength
-        for lane in 0..<layout.pieceLength {
+        var lane = 0
+        while lane &+ Lanes.scalarCount <= layout.pieceLength {
+          let value = Lanes(UnsafeRawPointer(run + lane).loadUnaligned(as: SIMD8<Float>.self))
+          let place = UnsafeMutableRawPointer(total + lane)
+          place.storeBytes(of: place.loadUnaligned(as: Lanes.self) + value * sign, as: Lanes.self)
+          energy += value * value
+          lane &+= Lanes.scalarCount
+        }
+        while lane < layout.pieceLength {
           let value = Double(run[lane])
           total[lane] += sign * value
-          energy += value * value
+          tail += value * value
+          lane &+= 1
         }
       }
     }
-    return energy
+    return energy.sum() + tail
   }
 }
 

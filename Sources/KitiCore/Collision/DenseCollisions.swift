@@ -21,20 +21,23 @@ final class DenseCollisions: CollisionEngine {
   private let midpoint: Bool
   private let weights: CollisionOptions.Weights
   private let pairs: Int
-  /// From particle to particle in the workspaces; what its coordinates do not fill is zero where it is read.
-  private let stride: Int
-  /// One more than there are pairs: what is not accepted is written behind the last that is.
+  /// How particles lie in the workspaces: as in the sample where its pieces fill whole words of signs, else one after the
+  /// other, with zeros behind their coordinates.
+  private let rows: ParticleLayout
   private let records: AlignedBuffer<Record>
   private let recordCounts: AlignedBuffer<Int>
-  /// v of each sample from before the collision, particle by particle, `[capacity, n, stride]`.
+  /// v of each sample from before the collision.
   private let velocities: AlignedBuffer<Float>
-  /// Positions or gradients of one sample before they change, and what is to be added to them, `[n, stride]`.
-  private let gathered: AlignedBuffer<Float>
-  private let changes: AlignedBuffer<Float>
+  /// Positions or gradients of one sample from before they change, and what they become where particles lie otherwise in
+  /// the sample.
+  private let before: AlignedBuffer<Float>
+  private let after: AlignedBuffer<Float>
+  /// Of all pairs, behind `uniformsStart` numbers that may be read with them.
   private let uniforms: AlignedBuffer<Float>
+  /// k of each sample's particles, `[capacity, n]`.
   private let partnerCounts: AlignedBuffer<Int32>
   private let directions: PairDirections
-  /// The partners of one particle that are at hand.
+  /// The pairs that are at hand.
   private let partners: AlignedBuffer<Partner>
 
   init(layout: ParticleLayout, options: CollisionOptions, capacity: Int) {
@@ -46,24 +49,29 @@ final class DenseCollisions: CollisionEngine {
     pairs = n * (n - 1) / 2
     let length = (layout.dimensions + 31) / 32 * 32
     // Rows that are a power of two apart would share a few sets of the cache.
-    stride = length >= 256 ? length + 32 : length
-    records = AlignedBuffer(count: capacity * (pairs + 1))
+    let stride = length >= 256 ? length + 32 : length
+    rows =
+      layout.pieceLength % 32 == 0
+      ? layout
+      : ParticleLayout(count: n, pieces: 1, pieceLength: length, pieceStride: 0, particleStride: stride)
+    let size = rows == layout ? layout.features : n * stride
+    records = AlignedBuffer(count: capacity * pairs)
     recordCounts = AlignedBuffer(count: capacity)
-    velocities = AlignedBuffer(count: capacity * n * stride)
-    gathered = AlignedBuffer(count: n * stride)
-    changes = AlignedBuffer(count: n * stride)
-    distances = PairDistances(layout, stride: stride, workspace: changes)
-    uniforms = AlignedBuffer(count: law.needsUniforms ? pairs : 0)
-    partnerCounts = AlignedBuffer(count: n)
+    velocities = AlignedBuffer(count: capacity * size)
+    before = AlignedBuffer(count: size)
+    after = AlignedBuffer(count: rows == layout ? 0 : size)
+    distances = PairDistances(rows, dimensions: layout.dimensions)
+    uniforms = AlignedBuffer(count: law.needsUniforms ? Self.uniformsStart + (pairs + 63) / 64 * 64 + 64 : 0)
+    partnerCounts = AlignedBuffer(count: capacity * n)
     directions = PairDirections(dimensions: layout.dimensions, length: length)
-    partners = AlignedBuffer(count: PairDirections.count)
+    partners = AlignedBuffer(count: directions.capacity)
   }
 
   var candidatesPerSample: Int { pairs }
 
   var workspaceBytes: Int {
-    records.byteCount + recordCounts.byteCount + velocities.byteCount + distances.workspaceBytes + gathered.byteCount
-      + changes.byteCount + uniforms.byteCount + partnerCounts.byteCount + directions.workspaceBytes
+    records.byteCount + recordCounts.byteCount + velocities.byteCount + distances.workspaceBytes + before.byteCount
+      + after.byteCount + uniforms.byteCount + partnerCounts.byteCount + directions.workspaceBytes
       + partners.byteCount
   }
 
@@ -74,35 +82,86 @@ final class DenseCollisions: CollisionEngine {
     if law.needsUniforms {
       var at = draws.address
       at.item = .max - 1
-      draws.stream.fillUniforms(uniforms.buffer, at: at)
+      // Whole groups: the last numbers belong to no pair.
+      draws.stream.fillUniforms(
+        UnsafeMutableBufferPointer(start: uniforms.pointer + Self.uniformsStart, count: (pairs + 63) / 64 * 64), at: at)
     }
-    let v = velocities.pointer + sample * layout.count * stride
-    layout.gather(velocity, into: v, rowStride: stride)
-    layout.gather(position, into: gathered.pointer, rowStride: stride)
-    distances.measure(positions: gathered.pointer, velocities: v, law: law, strength: strength, &statistics)
-    let count = select(records.pointer + sample * (pairs + 1), strength)
+    let v = self.velocity(of: sample)
+    keep(velocity, in: v)
+    distances.measure(positions: inRows(position), velocities: v, law: law, strength: strength, &statistics)
+    let count = select(sample, strength)
     recordCounts.pointer[sample] = count
     statistics.candidatePairs += Double(pairs)
     statistics.acceptedPairs += Double(count)
     apply(sample, position, velocity, draws)
   }
 
-  /// Writes the accepted pairs down and returns how many they are.
-  private func select(_ accepted: UnsafeMutablePointer<Record>, _ strength: CollisionStrength) -> Int {
-    let n = layout.count
-    let threshold = law.threshold(coefficient: strength.coefficient)
-    let limits = law.needsUniforms ? uniforms.pointer : nil
+  /// A vector of uniform numbers may begin before the first pair of a row.
+  private static let uniformsStart = 64
+
+  private var isInPlace: Bool { rows == layout }
+
+  private func velocity(of sample: Int) -> UnsafeMutablePointer<Float> {
+    velocities.pointer + sample * before.count
+  }
+
+  /// A copy of a sample as the workspaces have it.
+  private func keep(_ values: UnsafePointer<Float>, in copy: UnsafeMutablePointer<Float>) {
+    if isInPlace {
+      copy.update(from: values, count: layout.features)
+    } else {
+      layout.gather(values, into: copy, rowStride: rows.particleStride)
+    }
+  }
+
+  /// A sample as the workspaces have it.
+  private func inRows(_ values: UnsafePointer<Float>) -> UnsafePointer<Float> {
+    if isInPlace { return values }
+    keep(values, in: before.pointer)
+    return UnsafePointer(before.pointer)
+  }
+
+  /// Lets `sweep` change a sample, which lies as in the workspaces and starts from what it was.
+  private func change(
+    _ values: UnsafeMutablePointer<Float>, from kept: UnsafePointer<Float>,
+    _ sweep: (UnsafeMutablePointer<Float>) -> Void
+  ) {
+    if isInPlace { return sweep(values) }
+    after.pointer.update(from: kept, count: after.count)
+    sweep(after.pointer)
+    layout.spread(after.pointer, rowStride: rows.particleStride, into: values)
+  }
+
+  /// Writes the accepted pairs and the numbers of partners down, and returns how many pairs they are.
+  private func select(_ sample: Int, _ strength: CollisionStrength) -> Int {
+    let (n, accepted) = (layout.count, records.pointer + sample * pairs)
+    let counts = partnerCounts.pointer + sample * n
+    counts.update(repeating: 0, count: n)
+    let threshold = Vector(repeating: law.threshold(coefficient: strength.coefficient))
+    let limits = law.needsUniforms ? UnsafePointer(uniforms.pointer + Self.uniformsStart) : nil
     var count = 0
-    var pair = 0
+    // The pair (i, j) has the number base + j.
+    var base = -1
     for i in 0..<n {
-      let row = distances.probabilities(of: i)
-      let speeds = distances.speeds(of: i)
-      for j in i &+ 1..<n {
-        accepted[count] = Record(
-          first: Int32(truncatingIfNeeded: i), second: Int32(truncatingIfNeeded: j), speed: speeds[j])
-        count &+= limits.map { $0[pair] } ?? threshold < row[j] ? 1 : 0
-        pair &+= 1
+      let (row, speeds) = (distances.probabilities(of: i), distances.speeds(of: i))
+      let start = count
+      var j = (i &+ 1) / width &* width
+      while j < n {
+        var bits = lanesLess(limits.map { load($0 + (base &+ j)) } ?? threshold, load(row + j))
+        if j <= i { bits &= .max &<< UInt32(i &+ 1 &- j) }
+        if n &- j < width { bits &= 1 &<< UInt32(n &- j) &- 1 }
+        while bits != 0 {
+          let partner = j &+ bits.trailingZeroBitCount
+          accepted[count] = Record(
+            first: Int32(truncatingIfNeeded: i), second: Int32(truncatingIfNeeded: partner), speed: speeds[partner])
+          counts[partner] &+= 1
+          count &+= 1
+          bits &= bits &- 1
+        }
+        j &+= width
       }
+      counts[i] &+= Int32(truncatingIfNeeded: count &- start)
+      base &+= n &- i &- 2
     }
     return count
   }
@@ -112,105 +171,90 @@ final class DenseCollisions: CollisionEngine {
     _ sample: Int, _ position: UnsafeMutablePointer<Float>, _ velocity: UnsafeMutablePointer<Float>,
     _ draws: CollisionDraws
   ) {
-    let v = velocities.pointer + sample * layout.count * stride
     guard recordCounts.pointer[sample] > 0 else { return }
-    let sweep = directions.sweep
-    countPartners(sample)
-    directions.prepare(draws)
-    changes.buffer.update(repeating: 0)
-    forEachParticle(sample, draws) { row, partners, records in
-      for index in 0..<records.count {
-        partners[index].reach = partners[index].share * records[index].speed / partners[index].length
+    let v = self.velocity(of: sample)
+    let sweep = directions.sweep(rows)
+    change(velocity, from: v) { target in
+      forEachBatch(sample, draws) { pairs, records in
+        for index in pairs.indices {
+          pairs[index].reach = pairs[index].share * records[index].speed / pairs[index].length
+        }
+        sweep.exchange(UnsafeBufferPointer(pairs), from: v, into: target)
       }
-      sweep.exchange(row, partners, records.count, from: v, into: changes.pointer)
     }
-    layout.add(changes.pointer, rowStride: stride, to: velocity)
     if midpoint { meet(sample, position) }
   }
 
   /// dv_i = G_i + Σ_j w_ij [(G_j − G_i)/2 + ½ ((G_i − G_j)·e_ij) (v_i − v_j)/s_ij]; the last term is 0 where s = 0.
   func collideBackward(sample: Int, velocityGradient: UnsafeMutablePointer<Float>, draws: CollisionDraws) {
     guard recordCounts.pointer[sample] > 0 else { return }
-    let v = velocities.pointer + sample * layout.count * stride
-    let g = gathered.pointer
-    let sweep = directions.sweep
-    countPartners(sample)
-    layout.gather(velocityGradient, into: g, rowStride: stride)
-    directions.prepare(draws)
-    changes.buffer.update(repeating: 0)
-    forEachParticle(sample, draws) { row, partners, records in
-      for index in 0..<records.count {
-        let (partner, speed) = (partners[index], records[index].speed)
-        partners[index].reach =
-          speed > 0 ? partner.share * (sweep.differenceAlong(partner, row, g) / partner.length) / speed : 0
+    let (v, g) = (velocity(of: sample), before.pointer)
+    let sweep = directions.sweep(rows)
+    keep(velocityGradient, in: g)
+    change(velocityGradient, from: g) { target in
+      forEachBatch(sample, draws) { pairs, records in
+        for index in pairs.indices {
+          let (pair, speed) = (pairs[index], records[index].speed)
+          pairs[index].reach =
+            speed > 0 ? pair.share * (sweep.differenceAlong(pair, g) / pair.length) / speed : 0
+        }
+        sweep.exchangeBackward(UnsafeBufferPointer(pairs), gradients: g, velocities: v, into: target)
       }
-      sweep.exchangeBackward(row, partners, records.count, gradients: g, velocities: v, into: changes.pointer)
     }
-    layout.add(changes.pointer, rowStride: stride, to: velocityGradient)
   }
 
   func midpointBackward(sample: Int, positionGradient: UnsafeMutablePointer<Float>) {
     guard recordCounts.pointer[sample] > 0 else { return }
-    countPartners(sample)
     meet(sample, positionGradient)
   }
 
   /// a_i + Σ_j w_ij (a_j − a_i)/2: what `midpoint` does to positions and, being symmetric, to their gradients.
   private func meet(_ sample: Int, _ values: UnsafeMutablePointer<Float>) {
-    let sweep = directions.sweep
-    layout.gather(values, into: gathered.pointer, rowStride: stride)
-    changes.buffer.update(repeating: 0)
-    forEachParticle(sample, nil) { row, partners, records in
-      sweep.exchange(row, partners, records.count, from: gathered.pointer, into: changes.pointer)
+    let sweep = directions.sweep(rows)
+    keep(values, in: before.pointer)
+    change(values, from: before.pointer) { target in
+      forEachBatch(sample, nil) { pairs, _ in
+        sweep.exchange(UnsafeBufferPointer(pairs), from: before.pointer, into: target)
+      }
     }
-    layout.add(changes.pointer, rowStride: stride, to: values)
   }
 
-  /// Calls `body` for each particle i that has partners j > i, with some of them at a time and their records: reach is
-  /// 0, and the directions are chosen where there are `draws`.
+  /// Calls `body` with some of the accepted pairs at a time and their records: reach is 0, and the directions are chosen
+  /// where there are `draws`.
   @inline(__always)
-  private func forEachParticle(
+  private func forEachBatch(
     _ sample: Int, _ draws: CollisionDraws?,
-    _ body: (
-      _ row: Int, _ partners: UnsafeMutablePointer<Partner>, _ records: UnsafeBufferPointer<Record>
-    ) -> Void
+    _ body: (_ pairs: UnsafeMutableBufferPointer<Partner>, _ records: UnsafePointer<Record>) -> Void
   ) {
-    let accepted = records.pointer + sample * (pairs + 1)
-    let total = recordCounts.pointer[sample]
-    let partners = partners.pointer
+    let accepted = records.pointer + sample * pairs
+    let counts = partnerCounts.pointer + sample * layout.count
+    let (total, stride) = (recordCounts.pointer[sample], rows.particleStride)
+    let room = draws.map { directions.prepare($0) } ?? directions.capacity
     var start = 0
     while start < total {
-      let i = accepted[start].first
-      var count = 0
-      while count < PairDirections.count, start &+ count < total, accepted[start &+ count].first == i {
-        let j = Int(accepted[start &+ count].second)
-        var partner = Partner(row: j &* stride, share: 0.5 * weight(Int(i), j))
+      let count = min(room, total &- start)
+      if let draws { directions.begin(start..<start &+ count, draws) }
+      for index in 0..<count {
+        let (i, j) = (Int(accepted[start &+ index].first), Int(accepted[start &+ index].second))
+        var pair = Partner(
+          own: Int32(truncatingIfNeeded: i &* stride), other: Int32(truncatingIfNeeded: j &* stride),
+          share: 0.5 * weight(counts[i], counts[j]))
         if let draws {
-          directions.choose(start &+ count, Int(i) &* layout.count &+ j, place: count, draws, for: &partner)
+          directions.choose(start &+ index, i &* layout.count &+ j, draws, for: &pair)
         } else {
-          directions.chooseNone(for: &partner)
+          directions.chooseNone(for: &pair)
         }
-        partners[count] = partner
-        count &+= 1
+        partners.pointer[index] = pair
       }
-      body(Int(i) &* stride, partners, UnsafeBufferPointer(start: accepted + start, count: count))
+      body(UnsafeMutableBufferPointer(start: partners.pointer, count: count), UnsafePointer(accepted + start))
       start &+= count
     }
   }
 
-  private func countPartners(_ sample: Int) {
-    let counts = partnerCounts.pointer
-    counts.update(repeating: 0, count: layout.count)
-    let accepted = records.pointer + sample * (pairs + 1)
-    for index in 0..<recordCounts.pointer[sample] {
-      counts[Int(accepted[index].first)] &+= 1
-      counts[Int(accepted[index].second)] &+= 1
-    }
-  }
-
-  private func weight(_ i: Int, _ j: Int) -> Float {
+  /// - Parameters: the numbers of partners of both particles.
+  private func weight(_ first: Int32, _ second: Int32) -> Float {
     switch weights {
-    case .pair: 1 / Float(max(partnerCounts.pointer[i], partnerCounts.pointer[j]))
+    case .pair: 1 / Float(max(first, second))
     case .sum: 1
     }
   }
@@ -224,13 +268,15 @@ final class DenseCollisions: CollisionEngine {
   }
 
   func collisions(sample: Int, draws: CollisionDraws) -> [(first: Int, second: Int, direction: [Float])] {
-    directions.prepare(draws)
-    return (0..<recordCounts.pointer[sample]).map { index in
-      let record = records.pointer[sample * (pairs + 1) + index]
+    let room = directions.prepare(draws)
+    let total = recordCounts.pointer[sample]
+    return (0..<total).map { index in
+      if index % room == 0 { directions.begin(index..<min(index + room, total), draws) }
+      let record = records.pointer[sample * pairs + index]
       let (i, j) = (Int(record.first), Int(record.second))
-      var partner = Partner()
-      directions.choose(index, i * layout.count + j, place: 0, draws, for: &partner)
-      return (i, j, directions.direction(of: partner))
+      var pair = Partner()
+      directions.choose(index, i * layout.count + j, draws, for: &pair)
+      return (i, j, directions.direction(of: pair))
     }
   }
 
@@ -238,14 +284,18 @@ final class DenseCollisions: CollisionEngine {
     sample: Int, pairs: [(first: Int, second: Int)], normals: [[Float]], position: UnsafeMutablePointer<Float>,
     velocity: UnsafeMutablePointer<Float>
   ) {
+    let counts = partnerCounts.pointer + sample * layout.count
+    counts.update(repeating: 0, count: layout.count)
     for (index, pair) in pairs.enumerated() {
-      records.pointer[sample * (self.pairs + 1) + index] = Record(
+      records.pointer[sample * self.pairs + index] = Record(
         first: Int32(pair.first), second: Int32(pair.second),
-        speed: layout.squares(pair.first, pair.second, position, velocity).velocity.squareRoot())
+        speed: layout.squaredDistance(pair.first, pair.second, ParticleField(velocity)).squareRoot())
+      counts[pair.first] += 1
+      counts[pair.second] += 1
     }
     recordCounts.pointer[sample] = pairs.count
     directions.given = normals
-    layout.gather(velocity, into: velocities.pointer + sample * layout.count * stride, rowStride: stride)
+    keep(velocity, in: self.velocity(of: sample))
     let stream = RandomStream(seed: 0, stream: 0, domain: .collision)
     apply(sample, position, velocity, CollisionDraws(stream: stream, shared: stream, address: .init()))
   }

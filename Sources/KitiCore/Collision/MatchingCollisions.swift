@@ -8,7 +8,8 @@ final class MatchingCollisions: CollisionEngine {
   private let pairCapacity: Int
   private let records: AlignedBuffer<PairRecord>
   private let recordCounts: AlignedBuffer<Int>
-  /// For each record two runs of d numbers: the random normal vector, then w = v_i − v_j from before the collision.
+  /// For each record two runs of d numbers: the random normal vector, then w = v_i − v_j from before the collision; after
+  /// a backward pass that is to be undone, G_i and G_j from before.
   private let vectors: AlignedBuffer<Float>
   private let order: AlignedBuffer<UInt32>
   private let words: AlignedBuffer<UInt32>
@@ -28,8 +29,9 @@ final class MatchingCollisions: CollisionEngine {
     recordCounts = AlignedBuffer(count: capacity)
     vectors = AlignedBuffer(count: capacity * pairs * 2 * layout.dimensions)
     order = AlignedBuffer(count: layout.count)
-    words = AlignedBuffer(count: layout.count)
-    let padded = (pairs + 15) / 16 * 16
+    // Random numbers come in groups of 64; to draw the whole last one takes less than to pick some of it.
+    words = AlignedBuffer(count: (layout.count + 63) / 64 * 64)
+    let padded = (pairs + 63) / 64 * 64
     distances = AlignedBuffer(count: padded)
     speeds = AlignedBuffer(count: padded)
     uniforms = AlignedBuffer(count: padded)
@@ -46,33 +48,48 @@ final class MatchingCollisions: CollisionEngine {
     sample: Int, position: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, draws: CollisionDraws,
     strength: CollisionStrength, statistics: inout CollisionStatistics
   ) {
+    select(sample, ParticleField(position), ParticleField(velocity), draws, strength, &statistics)
+    for index in 0..<recordCounts.pointer[sample] { scatter(sample * pairCapacity + index, position, velocity) }
+  }
+
+  /// Lets the particles of one sample collide whose move has been made without: y of the accepted pairs is made anew.
+  func collide(
+    sample: Int, move: ParticleMove, draws: CollisionDraws, strength: CollisionStrength,
+    statistics: inout CollisionStatistics
+  ) {
+    select(sample, move.position, move.velocity, draws, strength, &statistics)
+    for index in 0..<recordCounts.pointer[sample] {
+      let record = sample * pairCapacity + index
+      layout.scatter(records.pointer[record], vectors(of: record), move, midpoint: midpoint)
+    }
+  }
+
+  /// Finds the pairs that collide, writes them down and draws their directions.
+  private func select(
+    _ sample: Int, _ position: ParticleField, _ velocity: ParticleField, _ draws: CollisionDraws,
+    _ strength: CollisionStrength, _ statistics: inout CollisionStatistics
+  ) {
     let pairs = layout.count / 2
     let matching = UnsafeMutableBufferPointer(start: order.pointer, count: layout.count)
     var at = draws.address
     at.item = .max
-    Permutation.fill(
-      matching, words: UnsafeMutableBufferPointer(start: words.pointer, count: layout.count), from: draws.stream, at: at)
+    Permutation.fill(matching, words: words.buffer, from: draws.stream, at: at)
     at.item = .max - 1
     if law.needsUniforms {
-      draws.stream.fillUniforms(UnsafeMutableBufferPointer(start: uniforms.pointer, count: pairs), at: at)
+      draws.stream.fillUniforms(uniforms.buffer, at: at)
     } else {
       uniforms.buffer.update(repeating: law.threshold(coefficient: strength.coefficient))
     }
-    for pair in 0..<pairs {
-      let (r, s) = layout.squares(Int(matching[2 * pair]), Int(matching[2 * pair + 1]), position, velocity)
-      distances.pointer[pair] = r.squareRoot()
-      speeds.pointer[pair] = s.squareRoot()
-    }
+    measure(position, into: distances.pointer)
+    measure(velocity, into: speeds.pointer)
     prepareProbabilities(strength, &statistics)
     var count = 0
     for pair in 0..<pairs where uniforms.pointer[pair] < probability(pair) {
       let record = sample * pairCapacity + count
-      let normal = vectors.pointer + record * 2 * layout.dimensions
-      let length = draws.direction(pair, normal, count: layout.dimensions)
       records.pointer[record] = PairRecord(
         first: Int32(truncatingIfNeeded: matching[2 * pair]), second: Int32(truncatingIfNeeded: matching[2 * pair + 1]),
-        speed: speeds.pointer[pair], normalLength: length)
-      scatter(record, position, velocity)
+        speed: speeds.pointer[pair],
+        normalLength: draws.direction(pair, vectors(of: record), count: layout.dimensions))
       count += 1
     }
     recordCounts.pointer[sample] = count
@@ -80,11 +97,45 @@ final class MatchingCollisions: CollisionEngine {
     statistics.acceptedPairs += Double(count)
   }
 
+  /// The squares of the distances of all candidate pairs.
+  private func measure(_ field: ParticleField, into squares: UnsafeMutablePointer<Float>) {
+    let (layout, matching) = (layout, order.pointer)
+    for pair in 0..<layout.count / 2 {
+      squares[pair] = layout.squaredDistance(Int(matching[2 &* pair]), Int(matching[2 &* pair &+ 1]), field)
+    }
+  }
+
+  private func vectors(of record: Int) -> UnsafeMutablePointer<Float> {
+    vectors.pointer + record * 2 * layout.dimensions
+  }
+
   func collideBackward(sample: Int, velocityGradient: UnsafeMutablePointer<Float>, draws: CollisionDraws) {
-    let d = layout.dimensions
     for index in 0..<recordCounts.pointer[sample] {
       let record = sample * pairCapacity + index
-      layout.scatterBackward(records.pointer[record], vectors.pointer + record * 2 * d, velocityGradient)
+      layout.scatterBackward(records.pointer[record], vectors(of: record), velocityGradient)
+    }
+  }
+
+  /// As `collideBackward`, once for each forward pass, and such that `restore` undoes it.
+  ///
+  /// - Parameters:
+  ///   - factor: numbers of the sample, laid out as the gradient.
+  ///   - products: `[channels]`; what the sum of gradient · factor over all places changes is added.
+  func collideBackward(
+    sample: Int, gradient: UnsafeMutablePointer<Float>, times factor: UnsafePointer<Float>,
+    products: UnsafeMutablePointer<Double>
+  ) {
+    for index in 0..<recordCounts.pointer[sample] {
+      let record = sample * pairCapacity + index
+      layout.scatterBackward(
+        records.pointer[record], vectors(of: record), gradient, times: factor, products: products)
+    }
+  }
+
+  func restore(sample: Int, gradient: UnsafeMutablePointer<Float>) {
+    for index in 0..<recordCounts.pointer[sample] {
+      let record = sample * pairCapacity + index
+      layout.restore(records.pointer[record], vectors(of: record), to: gradient)
     }
   }
 
@@ -97,7 +148,7 @@ final class MatchingCollisions: CollisionEngine {
 
   private func scatter(_ record: Int, _ position: UnsafeMutablePointer<Float>, _ velocity: UnsafeMutablePointer<Float>) {
     let pair = records.pointer[record]
-    layout.scatter(pair, vectors.pointer + record * 2 * layout.dimensions, velocity)
+    layout.scatter(pair, vectors(of: record), velocity)
     if midpoint { layout.meet(Int(pair.first), Int(pair.second), position) }
   }
 
@@ -105,16 +156,24 @@ final class MatchingCollisions: CollisionEngine {
     law.isKinetic ? scale * speeds.pointer[pair] * distances.pointer[pair] : scale
   }
 
-  /// Replaces each distance by exp(−r/ℓ), sets the scale, and adds up the speeds.
+  /// Squares of speeds below 1e-30 have lost digits, and a collision would not keep the energy: they count as 0, and such
+  /// a pair stands still.
+  private static let leastSquare: Float = 1e-30
+
+  /// Turns squares into speeds and each distance into exp(−r/ℓ), sets the scale, and adds up the speeds.
   private func prepareProbabilities(_ strength: CollisionStrength, _ statistics: inout CollisionStatistics) {
     let pairs = layout.count / 2
+    let (distances, speeds) = (distances.pointer, speeds.pointer)
     var fastest: Float = 0
     var squares = 0.0
     var sum = 0.0
     for pair in 0..<pairs {
-      fastest = max(fastest, speeds.pointer[pair])
-      sum += Double(speeds.pointer[pair])
-      squares += Double(distances.pointer[pair]) * Double(distances.pointer[pair])
+      let speed = speeds[pair] < Self.leastSquare ? 0 : speeds[pair].squareRoot()
+      speeds[pair] = speed
+      fastest = max(fastest, speed)
+      sum += Double(speed)
+      squares += Double(distances[pair])
+      distances[pair] = distances[pair].squareRoot()
     }
     let inverse = law.inverseLength(squares: squares, pairs: pairs, factor: strength.lengthFactor)
     scale = law.scale(coefficient: strength.coefficient, fastest: fastest)
@@ -123,7 +182,7 @@ final class MatchingCollisions: CollisionEngine {
     guard law.isKinetic else { return }
     var pair = 0
     while pair < pairs {
-      store(exponential(load(distances.pointer + pair) * -inverse), distances.pointer + pair)
+      store(exponential(load(distances + pair) * -inverse), distances + pair)
       pair &+= width
     }
   }
@@ -139,7 +198,7 @@ final class MatchingCollisions: CollisionEngine {
   func collisions(sample: Int, draws: CollisionDraws) -> [(first: Int, second: Int, direction: [Float])] {
     (0..<recordCounts.pointer[sample]).map { index in
       let record = records.pointer[sample * pairCapacity + index]
-      let normal = vectors.pointer + (sample * pairCapacity + index) * 2 * layout.dimensions
+      let normal = vectors(of: sample * pairCapacity + index)
       return (
         Int(record.first), Int(record.second), (0..<layout.dimensions).map { normal[$0] / record.normalLength }
       )
@@ -152,11 +211,11 @@ final class MatchingCollisions: CollisionEngine {
   ) {
     for (index, pair) in pairs.enumerated() {
       let record = sample * pairCapacity + index
-      let normal = vectors.pointer + record * 2 * layout.dimensions
+      let normal = vectors(of: record)
       for lane in 0..<layout.dimensions { normal[lane] = normals[index][lane] }
       records.pointer[record] = PairRecord(
         first: Int32(pair.first), second: Int32(pair.second),
-        speed: layout.squares(pair.first, pair.second, position, velocity).velocity.squareRoot(),
+        speed: layout.squaredDistance(pair.first, pair.second, ParticleField(velocity)).squareRoot(),
         normalLength: Float(sumOfSquares(normal, count: layout.dimensions).squareRoot()))
       scatter(record, position, velocity)
     }

@@ -10,11 +10,9 @@ final class PairDirections {
   /// With fewer coordinates a pair draws its own normal vector.
   static let fewestPoolDimensions = 64
   /// Vectors of the pool, a power of two; as many pairs have a place for their own vector.
-  static let count = 32
+  private static let count = 32
   /// Pairs whose random words are drawn together.
   private static let group = 16
-  /// Groups whose words are kept: those of `count` consecutive pairs and one more.
-  private static let slots = 4
 
   private let dimensions: Int
   /// The dimensions rounded up to whole words of signs.
@@ -22,12 +20,15 @@ final class PairDirections {
   /// In the pool each vector twice in a row, so that a turned one is contiguous.
   private let vectors: AlignedBuffer<Float>
   private let lengths: AlignedBuffer<Float>
+  /// Pairs with words of their own: as many as leave them in the second-level cache, whole groups.
+  private let room: Int
   /// The words of each group: for every pair one each for the vector and the turn, then the signs. The last words are
   /// the signs of vectors that keep theirs.
   private let words: AlignedBuffer<UInt32>
   private let wordsOfPair: Int
   private let wordsOfGroup: Int
-  private var groups = InlineArray<4, Int>(repeating: -1)
+  /// The first of the pairs that have their words.
+  private var first = 0
   private var usesPool = false
   /// Of which stream and step the pool is.
   private var poolKey: (key: SIMD2<UInt32>, step: UInt32)?
@@ -42,18 +43,28 @@ final class PairDirections {
     lengths = AlignedBuffer(count: Self.count)
     wordsOfPair = 2 + length / 32
     wordsOfGroup = (Self.group * wordsOfPair + 63) / 64 * 64
-    words = AlignedBuffer(count: Self.slots * wordsOfGroup + length / 32)
+    room = max(2, min(64, 65_536 / wordsOfGroup)) * Self.group
+    words = AlignedBuffer(count: room / Self.group * wordsOfGroup + length / 32)
   }
 
   var workspaceBytes: Int { vectors.byteCount + lengths.byteCount + words.byteCount }
 
-  var sweep: PairSweep { PairSweep(length: length, normals: vectors.pointer, signs: words.pointer) }
+  /// - Parameter layout: of the particles, with as many coordinates as the vectors.
+  func sweep(_ layout: ParticleLayout) -> PairSweep {
+    PairSweep(layout, normals: vectors.pointer, signs: words.pointer)
+  }
 
-  /// Begins a sample.
-  func prepare(_ draws: CollisionDraws) {
+  /// The most pairs that may have their vectors at the same time.
+  var capacity: Int { max(Self.count, room) }
+
+  /// Begins a sample and returns how many pairs may have their vectors at the same time.
+  func prepare(_ draws: CollisionDraws) -> Int {
     usesPool = dimensions >= Self.fewestPoolDimensions && given == nil
-    guard usesPool else { return }
-    groups = InlineArray(repeating: -1)
+    if usesPool { preparePool(draws) }
+    return usesPool ? room : Self.count
+  }
+
+  private func preparePool(_ draws: CollisionDraws) {
     guard poolKey?.key != draws.shared.key || poolKey?.step != draws.address.step else { return }
     poolKey = (draws.shared.key, draws.address.step)
     for index in 0..<Self.count {
@@ -65,37 +76,47 @@ final class PairDirections {
     }
   }
 
-  /// The vector of an accepted pair of the sample.
+  /// Begins with some pairs of the sample, the first a multiple of what `prepare` has returned.
+  func begin(_ ordinals: Range<Int>, _ draws: CollisionDraws) {
+    first = ordinals.lowerBound
+    guard usesPool else { return }
+    for group in ordinals.lowerBound / Self.group...(ordinals.upperBound - 1) / Self.group {
+      var at = draws.address
+      at.item = UInt32(truncatingIfNeeded: group)
+      let place = words.pointer + (group - ordinals.lowerBound / Self.group) * wordsOfGroup
+      draws.stream.fillWords(UnsafeMutableBufferPointer(start: place, count: wordsOfGroup), at: at)
+    }
+  }
+
+  /// The vector of an accepted pair of the sample, valid until other pairs begin.
   ///
   /// - Parameters:
   ///   - ordinal: the pair's number among the accepted ones.
   ///   - item: its number among all pairs of the sample.
-  ///   - place: below `count`; the vector is valid until another one takes its place, or `count` pairs have followed.
   @inline(__always)
-  func choose(_ ordinal: Int, _ item: Int, place: Int, _ draws: CollisionDraws, for partner: inout Partner) {
-    guard usesPool else { return draw(ordinal, item, place: place, draws, for: &partner) }
-    let group = ordinal / Self.group
-    if groups[group % Self.slots] != group { drawWords(group, draws) }
-    let start = group % Self.slots &* wordsOfGroup &+ ordinal % Self.group &* wordsOfPair
+  func choose(_ ordinal: Int, _ item: Int, _ draws: CollisionDraws, for partner: inout Partner) {
+    guard usesPool else { return draw(ordinal, item, draws, for: &partner) }
+    let place = ordinal &- first
+    let start = place / Self.group &* wordsOfGroup &+ place % Self.group &* wordsOfPair
     let own = words.pointer + start
     let index = Int(own[0]) & (Self.count &- 1)
     let turn = Int(truncatingIfNeeded: (UInt64(own[1]) &* UInt64(dimensions)) >> 32)
-    partner.vector = 2 &* index &* length &+ turn
-    partner.signs = start &+ 2
+    partner.vector = Int32(truncatingIfNeeded: 2 &* index &* length &+ turn)
+    partner.signs = Int32(truncatingIfNeeded: start &+ 2)
     partner.length = lengths.pointer[index]
   }
 
   /// No vector, for sweeps in which it counts nothing.
   func chooseNone(for partner: inout Partner) {
     partner.vector = 0
-    partner.signs = Self.slots &* wordsOfGroup
+    partner.signs = Int32(truncatingIfNeeded: words.count &- length / 32)
     partner.length = 1
   }
 
-  private func draw(_ ordinal: Int, _ item: Int, place: Int, _ draws: CollisionDraws, for partner: inout Partner) {
-    partner.vector = 2 &* place &* length
-    partner.signs = Self.slots &* wordsOfGroup
-    let vector = vectors.pointer + partner.vector
+  private func draw(_ ordinal: Int, _ item: Int, _ draws: CollisionDraws, for partner: inout Partner) {
+    chooseNone(for: &partner)
+    partner.vector = Int32(truncatingIfNeeded: 2 &* (ordinal &- first) &* length)
+    let vector = vectors.pointer + Int(partner.vector)
     if let given {
       poolKey = nil
       for lane in 0..<dimensions { vector[lane] = given[ordinal][lane] }
@@ -105,19 +126,11 @@ final class PairDirections {
     }
   }
 
-  private func drawWords(_ group: Int, _ draws: CollisionDraws) {
-    groups[group % Self.slots] = group
-    var at = draws.address
-    at.item = UInt32(truncatingIfNeeded: group)
-    draws.stream.fillWords(
-      UnsafeMutableBufferPointer(start: words.pointer + group % Self.slots &* wordsOfGroup, count: wordsOfGroup), at: at)
-  }
-
   /// The unit vector that `partner` was given.
   func direction(of partner: Partner) -> [Float] {
     (0..<dimensions).map { lane in
-      let bit = words.pointer[partner.signs + lane / 32] &>> UInt32(lane % 32) & 1
-      let value = vectors.pointer[partner.vector + lane] / partner.length
+      let bit = words.pointer[Int(partner.signs) + lane / 32] &>> UInt32(lane % 32) & 1
+      let value = vectors.pointer[Int(partner.vector) + lane] / partner.length
       return bit == 0 ? value : -value
     }
   }

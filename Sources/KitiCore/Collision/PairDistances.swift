@@ -5,8 +5,8 @@
 /// difference: what would cancel is exact, and equal particles have distance 0.
 final class PairDistances {
   private let layout: ParticleLayout
-  /// From particle to particle of what is measured.
-  private let particleStride: Int
+  /// Coordinates; those of the layout may be more, then the others are 0.
+  private let dimensions: Int
   /// Particles rounded up to whole vectors: rows of the matrices.
   private let stride: Int
   /// A line more: rows that are a power of two apart would share a few sets of the cache.
@@ -14,11 +14,11 @@ final class PairDistances {
   /// `[n, stride]` each, upper triangle: squares, then probabilities; squares, then speeds.
   private let first: AlignedBuffer<Float>
   private let second: AlignedBuffer<Float>
-  /// Particles relative to their mean, `[n, particleStride]`, and transposed, `[particleStride, transposedStride]`.
-  private let centred: AlignedBuffer<Float>
+  /// Particles relative to their mean, coordinate by coordinate, `[layout.dimensions, transposedStride]`.
   private let transposed: AlignedBuffer<Float>
-  private let mean: AlignedBuffer<Float>
-  private let norms: AlignedBuffer<Float>
+  /// |x|² and |v|² relative to the means.
+  private let firstNorms: AlignedBuffer<Float>
+  private let secondNorms: AlignedBuffer<Float>
   /// 0, 1, 2, …; comparisons of whole numbers are not compiled to vectors.
   private let lanes: Vector
 
@@ -31,27 +31,26 @@ final class PairDistances {
   private static let blockRows = 48
 
   /// - Parameters:
-  ///   - stride: from particle to particle of what is measured, at least d.
-  ///   - workspace: of n · stride numbers; used while measuring.
-  init(_ layout: ParticleLayout, stride particleStride: Int, workspace: AlignedBuffer<Float>) {
+  ///   - layout: how what is measured lies.
+  ///   - dimensions: at most those of the layout.
+  init(_ layout: ParticleLayout, dimensions: Int) {
     self.layout = layout
-    self.particleStride = particleStride
+    self.dimensions = dimensions
     let n = layout.count
     stride = (n + 15) / 16 * 16
     first = AlignedBuffer(count: n * stride)
     second = AlignedBuffer(count: n * stride)
     transposedStride = stride + 16
-    centred = workspace
-    transposed = AlignedBuffer(count: n >= Self.fewest ? transposedStride * particleStride : 0)
-    mean = AlignedBuffer(count: particleStride)
-    norms = AlignedBuffer(count: stride)
+    transposed = AlignedBuffer(count: n >= Self.fewest ? transposedStride * layout.dimensions : 0)
+    firstNorms = AlignedBuffer(count: stride)
+    secondNorms = AlignedBuffer(count: stride)
     var lanes = Vector(repeating: 0)
     for lane in 0..<width { lanes[lane] = Float(lane) }
     self.lanes = lanes
   }
 
   var workspaceBytes: Int {
-    first.byteCount + second.byteCount + transposed.byteCount + mean.byteCount + norms.byteCount
+    first.byteCount + second.byteCount + transposed.byteCount + firstNorms.byteCount + secondNorms.byteCount
   }
 
   /// Probabilities of particle i with the particles j > i of the sample that was measured last, indexed by j.
@@ -60,26 +59,29 @@ final class PairDistances {
   /// Relative speeds of particle i, likewise.
   func speeds(of i: Int) -> UnsafePointer<Float> { UnsafePointer(second.pointer + i &* stride) }
 
-  /// - Parameters: positions and velocities, particle by particle.
   func measure(
     positions: UnsafePointer<Float>, velocities: UnsafePointer<Float>, law: AcceptanceLaw, strength: CollisionStrength,
     _ statistics: inout CollisionStatistics
   ) {
-    squares(of: positions, into: first.pointer)
-    squares(of: velocities, into: second.pointer)
     let n = layout.count
+    if n >= Self.fewest {
+      products(of: positions, into: first.pointer, norms: firstNorms.pointer)
+      products(of: velocities, into: second.pointer, norms: secondNorms.pointer)
+    }
     var fastest = Vector(repeating: 0)
     var (squares, speeds) = (0.0, 0.0)
     for i in 0..<n {
+      measureSquares(of: i, positions, into: first.pointer + i &* stride, norms: firstNorms.pointer)
+      let row = second.pointer + i &* stride
+      measureSquares(of: i, velocities, into: row, norms: secondNorms.pointer)
       var squareLanes = Vector(repeating: 0)
       var speedLanes = Vector(repeating: 0)
-      forEachVector(of: i) { j, particles in
-        let square = load(first.pointer + (i &* stride &+ j))
-        let speedSquare = load(second.pointer + (i &* stride &+ j))
-        let speed = valid(squareRoot(speedSquare).replacing(with: 0, where: speedSquare .< 1e-30), particles, i)
-        store(speed, second.pointer + (i &* stride &+ j))
+      forEachVector(of: i) { j, _ in
+        let speedSquare = load(row + j)
+        let speed = squareRoot(speedSquare).replacing(with: 0, where: speedSquare .< 1e-30)
+        store(speed, row + j)
         fastest.replace(with: speed, where: speed .> fastest)
-        squareLanes += valid(square, particles, i)
+        squareLanes += load(first.pointer + (i &* stride &+ j))
         speedLanes += speed
       }
       squares += Double(laneSum(squareLanes))
@@ -116,64 +118,81 @@ final class PairDistances {
       .replacing(with: 0, where: particles .>= Vector(repeating: Float(layout.count)))
   }
 
-  /// |a_i − a_j|² of the particles of a sample, for j > i.
-  private func squares(of values: UnsafePointer<Float>, into matrix: UnsafeMutablePointer<Float>) {
+  /// |a_i − a_j|² for the particles j > i, from the inner products in the row; 0 in the other lanes of their vectors.
+  private func measureSquares(
+    of i: Int, _ values: UnsafePointer<Float>, into row: UnsafeMutablePointer<Float>, norms: UnsafePointer<Float>
+  ) {
     let n = layout.count
     guard n >= Self.fewest else {
-      for i in 0..<n {
-        for j in i &+ 1..<n { matrix[i &* stride &+ j] = distance(i, j, values) }
-      }
+      for j in i &+ 1..<n { row[j] = distance(i, j, values) }
+      forEachVector(of: i) { j, particles in store(valid(load(row + j), particles, i), row + j) }
       return
     }
-    products(of: values, into: matrix)
-    for i in 0..<n { norms.pointer[i] = matrix[i &* stride &+ i] }
     // Squares that lost their digits to cancellation or underflow, and NaN, are marked by −1 and measured again.
-    for i in 0..<n {
-      let row = matrix + i &* stride
-      let own = Vector(repeating: norms.pointer[i])
-      var least = Vector(repeating: 0)
-      forEachVector(of: i) { j, particles in
-        let sum = load(norms.pointer + j) + own
-        let square = sum.addingProduct(load(row + j), Vector(repeating: -2))
-        let large = Vector(repeating: -1).replacing(with: square, where: square .>= sum * Self.leastShare)
-        let sound = Vector(repeating: -1).replacing(with: large, where: large .>= Self.leastSquare)
-        store(sound, row + j)
-        let own = valid(sound, particles, i)
-        least.replace(with: own, where: own .< least)
-      }
-      guard least.min() < 0 else { continue }
-      for j in i &+ 1..<n where row[j] < 0 { row[j] = distance(i, j, values) }
+    let own = Vector(repeating: norms[i])
+    var marked: UInt32 = 0
+    forEachVector(of: i) { j, particles in
+      let sum = load(norms + j) + own
+      let square = sum.addingProduct(load(row + j), Vector(repeating: -2))
+      let large = Vector(repeating: -1).replacing(with: square, where: square .>= sum * Self.leastShare)
+      let sound = valid(Vector(repeating: -1).replacing(with: large, where: large .>= Self.leastSquare), particles, i)
+      store(sound, row + j)
+      marked |= lanesLess(sound, Vector(repeating: 0))
     }
+    guard marked != 0 else { return }
+    for j in i &+ 1..<n where row[j] < 0 { row[j] = distance(i, j, values) }
   }
 
   /// |a_i − a_j|² by the difference.
   private func distance(_ i: Int, _ j: Int, _ values: UnsafePointer<Float>) -> Float {
-    squaredDistance(values + i &* particleStride, values + j &* particleStride, count: layout.dimensions)
+    layout.squaredDistance(i, j, ParticleField(values))
   }
 
-  /// The inner products of all particles relative to their mean, upper triangle.
-  private func products(of values: UnsafePointer<Float>, into matrix: UnsafeMutablePointer<Float>) {
-    let (n, d, step) = (layout.count, layout.dimensions, particleStride)
-    mean.buffer.update(repeating: 0)
-    addColumnSums(values, rows: n, columns: step, to: mean.pointer)
-    rescale(mean.pointer, by: -1 / Float(n), count: step)
-    for i in 0..<n { subtractMean(from: values + i &* step, into: centred.pointer + i &* step) }
-    transpose(n, step, centred.pointer, into: transposed.pointer, rowStride: transposedStride)
+  /// The inner products of all particles relative to their mean, upper triangle, and the diagonal by itself.
+  private func products(
+    of values: UnsafePointer<Float>, into matrix: UnsafeMutablePointer<Float>, norms: UnsafeMutablePointer<Float>
+  ) {
+    let (n, step) = (layout.count, transposedStride)
+    for piece in 0..<layout.pieces {
+      let rows = transposed.pointer + piece &* layout.pieceLength &* step
+      transpose(
+        n, layout.pieceLength, values + piece &* layout.pieceStride, into: rows, inputStride: layout.particleStride,
+        rowStride: step)
+      for coordinate in 0..<layout.pieceLength { subtractMean(rows + coordinate &* step) }
+    }
     for row in Swift.stride(from: 0, to: n, by: Self.blockRows) {
       let column = row / 32 * 32
       multiply(
-        min(Self.blockRows, n - row), stride - column, d, Matrix(centred.pointer + row * step, rowStride: step),
-        Matrix(transposed.pointer + column, rowStride: transposedStride), into: matrix + (row * stride + column),
-        rowStride: stride)
+        min(Self.blockRows, n - row), stride - column, dimensions,
+        Matrix(transposed.pointer + row, rowStride: 1, columnStride: step),
+        Matrix(transposed.pointer + column, rowStride: step), into: matrix + (row * stride + column), rowStride: stride)
     }
+    for i in 0..<n { norms[i] = matrix[i &* stride &+ i] }
   }
-  private func subtractMean(from particle: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>) {
-    let mean = mean.pointer
-    var c = 0
-    // Strides are whole vectors.
-    while c < particleStride {
-      store(load(particle + c) + load(mean + c), output + c)
-      c &+= width
+
+  /// Takes its mean from one coordinate of all particles.
+  private func subtractMean(_ values: UnsafeMutablePointer<Float>) {
+    let n = layout.count
+    var lanes = Vector(repeating: 0)
+    var i = 0
+    while i &+ width <= n {
+      lanes += load(values + i)
+      i &+= width
+    }
+    var sum = laneSum(lanes)
+    while i < n {
+      sum += values[i]
+      i &+= 1
+    }
+    let mean = sum / Float(n)
+    i = 0
+    while i &+ width <= n {
+      store(load(values + i) - mean, values + i)
+      i &+= width
+    }
+    while i < n {
+      values[i] -= mean
+      i &+= 1
     }
   }
 }

@@ -1,10 +1,11 @@
-/// One of the particles that a particle collides with, as the sweeps over their coordinates need it.
+/// An accepted pair, as the sweeps over the coordinates of its particles need it.
 struct Partner {
-  /// Where its row starts.
-  var row = 0
+  /// Where the rows of the particle and of its partner start.
+  var own: Int32 = 0
+  var other: Int32 = 0
   /// Where the random vector of the pair starts, and the words of its signs.
-  var vector = 0
-  var signs = 0
+  var vector: Int32 = 0
+  var signs: Int32 = 0
   /// Length of the random vector.
   var length: Float = 1
   /// What the difference of the two particles counts, w/2.
@@ -13,26 +14,26 @@ struct Partner {
   var reach: Float = 0
 }
 
-/// Sweeps over the coordinates of a particle and its partners in `dense`, for rows of `length` numbers, a multiple of 32.
+/// Sweeps over the coordinates of accepted pairs in `dense`, for layouts whose pieces are multiples of 32.
 ///
-/// Some vectors of the particle stay in registers while all its partners go by. The random vector of a pair is a stored
-/// one with the signs that its words say: bit l of a word turns coordinate l of the 32 that belong to it.
+/// A sweep takes 32 coordinates of all pairs before it goes on to the next: so much of all particles stays in the
+/// first-level cache, and that of the particle whose partners go by stays in registers. The random vector of a pair is a
+/// stored one with the signs that its words say: bit l of a word turns coordinate l of the 32 that belong to it.
 struct PairSweep {
-  private let length: Int
+  private let layout: ParticleLayout
   private let normals: UnsafePointer<Float>
   private let signs: UnsafePointer<UInt32>
   private let laneShifts: VectorWord
 
+  /// 32 coordinates.
   #if KITI_AVX512
-    private typealias Chunk = InlineArray<4, Vector>
-    private typealias Word = InlineArray<2, Vector>
+    private typealias Part = InlineArray<2, Vector>
   #else
-    private typealias Chunk = InlineArray<4, Vector>
-    private typealias Word = InlineArray<4, Vector>
+    private typealias Part = InlineArray<4, Vector>
   #endif
 
-  init(length: Int, normals: UnsafePointer<Float>, signs: UnsafePointer<UInt32>) {
-    self.length = length
+  init(_ layout: ParticleLayout, normals: UnsafePointer<Float>, signs: UnsafePointer<UInt32>) {
+    self.layout = layout
     self.normals = normals
     self.signs = signs
     var shifts = VectorWord(repeating: 0)
@@ -40,108 +41,118 @@ struct PairSweep {
     laneShifts = shifts
   }
 
-  /// With change = share · (a_j − a_i) + reach · e: adds it to the row at `row` of `changes`, and takes it from each
-  /// partner's.
+  /// With change = share · (a_j − a_i) + reach · e: adds it to the particle i of each pair in `target`, and takes it from
+  /// its partner j. Pairs of one particle i follow each other.
   func exchange(
-    _ row: Int, _ partners: UnsafePointer<Partner>, _ count: Int, from particles: UnsafePointer<Float>,
-    into changes: UnsafeMutablePointer<Float>
+    _ pairs: UnsafeBufferPointer<Partner>, from particles: UnsafePointer<Float>,
+    into target: UnsafeMutablePointer<Float>
   ) {
-    var c = 0
-    while c &+ Chunk.count &* width <= length {
-      exchange(Chunk(repeating: .zero), c, row, partners, count, particles, changes)
-      c &+= Chunk.count &* width
-    }
-    while c < length {
-      exchange(Word(repeating: .zero), c, row, partners, count, particles, changes)
-      c &+= Word.count &* width
-    }
-  }
-
-  @inline(__always)
-  private func exchange<let vectors: Int>(
-    _ zero: InlineArray<vectors, Vector>, _ c: Int, _ row: Int, _ partners: UnsafePointer<Partner>, _ count: Int,
-    _ particles: UnsafePointer<Float>, _ changes: UnsafeMutablePointer<Float>
-  ) {
-    var own = zero
-    var sums = zero
-    for k in 0..<vectors {
-      own[unchecked: k] = load(particles + (row &+ c &+ k &* width))
-      sums[unchecked: k] = load(changes + (row &+ c &+ k &* width))
-    }
-    for index in 0..<count {
-      let partner = partners + index
-      let other = particles + (partner.pointee.row &+ c)
-      let change = changes + (partner.pointee.row &+ c)
-      let normal = normals + (partner.pointee.vector &+ c)
-      let words = signs + (partner.pointee.signs &+ c / 32)
-      let (share, reach) = (partner.pointee.share, partner.pointee.reach)
-      for k in 0..<vectors {
-        let along = signed(load(normal + k &* width), words, k &* width) * reach
-        let part = along.addingProduct(load(other + k &* width) - own[unchecked: k], Vector(repeating: share))
-        sums[unchecked: k] += part
-        store(load(change + k &* width) - part, change + k &* width)
+    forEachPart { offset, word in
+      let (particles, target) = (particles + offset, target + offset)
+      let (normals, signs) = (normals + 32 &* word, signs + word)
+      forEachParticle(pairs) { row, partners in
+        let own = part(particles + row)
+        var sums = part(target + row)
+        for partner in partners {
+          let (other, change) = (particles + Int(partner.other), target + Int(partner.other))
+          let (normal, flips) = (normals + Int(partner.vector), signs + Int(partner.signs))
+          for k in 0..<own.count {
+            let along = signed(load(normal + k &* width), flips, k &* width) * partner.reach
+            let difference = load(other + k &* width) - own[unchecked: k]
+            let part = along.addingProduct(difference, Vector(repeating: partner.share))
+            sums[unchecked: k] += part
+            store(load(change + k &* width) - part, change + k &* width)
+          }
+        }
+        for k in 0..<sums.count { store(sums[unchecked: k], target + (row &+ k &* width)) }
       }
     }
-    for k in 0..<vectors { store(sums[unchecked: k], changes + (row &+ c &+ k &* width)) }
   }
 
-  /// With change = share · (G_j − G_i) + reach · (v_i − v_j): adds it to the row at `row` of `changes`, and takes it from
-  /// each partner's.
+  /// With change = share · (G_j − G_i) + reach · (v_i − v_j): adds it to the particle i of each pair in `target`, and
+  /// takes it from its partner j. Pairs of one particle i follow each other.
   func exchangeBackward(
-    _ row: Int, _ partners: UnsafePointer<Partner>, _ count: Int, gradients: UnsafePointer<Float>,
-    velocities: UnsafePointer<Float>, into changes: UnsafeMutablePointer<Float>
+    _ pairs: UnsafeBufferPointer<Partner>, gradients: UnsafePointer<Float>, velocities: UnsafePointer<Float>,
+    into target: UnsafeMutablePointer<Float>
   ) {
-    var c = 0
-    while c &+ Chunk.count &* width <= length {
-      exchangeBackward(Chunk(repeating: .zero), row &+ c, c, partners, count, gradients, velocities, changes)
-      c &+= Chunk.count &* width
+    forEachPart { offset, _ in
+      let (gradients, velocities, target) = (gradients + offset, velocities + offset, target + offset)
+      forEachParticle(pairs) { row, partners in
+        let (gradient, velocity) = (part(gradients + row), part(velocities + row))
+        var sums = part(target + row)
+        for partner in partners {
+          let other = Int(partner.other)
+          for k in 0..<gradient.count {
+            let place = other &+ k &* width
+            let turn = (velocity[unchecked: k] - load(velocities + place)) * partner.reach
+            let difference = load(gradients + place) - gradient[unchecked: k]
+            let part = turn.addingProduct(difference, Vector(repeating: partner.share))
+            sums[unchecked: k] += part
+            store(load(target + place) - part, target + place)
+          }
+        }
+        for k in 0..<sums.count { store(sums[unchecked: k], target + (row &+ k &* width)) }
+      }
     }
-    while c < length {
-      exchangeBackward(Word(repeating: .zero), row &+ c, c, partners, count, gradients, velocities, changes)
-      c &+= Word.count &* width
+  }
+
+  /// Calls `body` for every 32 coordinates with their place behind a particle's first number and the number of their word
+  /// of signs.
+  @inline(__always)
+  private func forEachPart(_ body: (_ offset: Int, _ word: Int) -> Void) {
+    var word = 0
+    for piece in 0..<layout.pieces {
+      for c in stride(from: 0, to: layout.pieceLength, by: 32) {
+        body(piece &* layout.pieceStride &+ c, word)
+        word &+= 1
+      }
+    }
+  }
+
+  /// Calls `body` for every particle i with its row and its pairs.
+  @inline(__always)
+  private func forEachParticle(
+    _ pairs: UnsafeBufferPointer<Partner>, _ body: (_ row: Int, _ partners: UnsafeBufferPointer<Partner>) -> Void
+  ) {
+    guard let base = pairs.baseAddress else { return }
+    var start = 0
+    while start < pairs.count {
+      let row = base[start].own
+      var end = start &+ 1
+      while end < pairs.count, base[end].own == row { end &+= 1 }
+      body(Int(row), UnsafeBufferPointer(start: base + start, count: end &- start))
+      start = end
     }
   }
 
   @inline(__always)
-  private func exchangeBackward<let vectors: Int>(
-    _ zero: InlineArray<vectors, Vector>, _ start: Int, _ c: Int, _ partners: UnsafePointer<Partner>, _ count: Int,
-    _ gradients: UnsafePointer<Float>, _ velocities: UnsafePointer<Float>, _ changes: UnsafeMutablePointer<Float>
-  ) {
-    var (gradient, velocity, sums) = (zero, zero, zero)
-    for k in 0..<vectors {
-      gradient[unchecked: k] = load(gradients + (start &+ k &* width))
-      velocity[unchecked: k] = load(velocities + (start &+ k &* width))
-      sums[unchecked: k] = load(changes + (start &+ k &* width))
-    }
-    for index in 0..<count {
-      let partner = partners + index
-      let place = partner.pointee.row &+ c
-      let (share, reach) = (partner.pointee.share, partner.pointee.reach)
-      for k in 0..<vectors {
-        let turn = (velocity[unchecked: k] - load(velocities + (place &+ k &* width))) * reach
-        let difference = load(gradients + (place &+ k &* width)) - gradient[unchecked: k]
-        let part = turn.addingProduct(difference, Vector(repeating: share))
-        sums[unchecked: k] += part
-        store(load(changes + (place &+ k &* width)) - part, changes + (place &+ k &* width))
-      }
-    }
-    for k in 0..<vectors { store(sums[unchecked: k], changes + (start &+ k &* width)) }
+  private func part(_ row: UnsafePointer<Float>) -> Part {
+    var part = Part(repeating: .zero)
+    for k in 0..<part.count { part[unchecked: k] = load(row + k &* width) }
+    return part
   }
 
   /// (a_i − a_j)·e, with e the pair's random vector.
-  func differenceAlong(_ partner: Partner, _ row: Int, _ particles: UnsafePointer<Float>) -> Float {
-    let (own, other) = (particles + row, particles + partner.row)
-    let (normal, words) = (normals + partner.vector, signs + partner.signs)
+  func differenceAlong(_ pair: Partner, _ particles: UnsafePointer<Float>) -> Float {
+    let (own, other) = (particles + Int(pair.own), particles + Int(pair.other))
+    var normal = normals + Int(pair.vector)
+    var word = signs + Int(pair.signs)
     var even = Vector(repeating: 0)
     var odd = even
-    var c = 0
-    while c < length {
-      let difference = load(own + c) - load(other + c)
-      let next = load(own + c + width) - load(other + c + width)
-      let word = words + c / 32
-      even.addProduct(difference, signed(load(normal + c), word, c % 32))
-      odd.addProduct(next, signed(load(normal + c + width), word, c % 32 &+ width))
-      c &+= 2 &* width
+    for piece in 0..<layout.pieces {
+      var c = piece &* layout.pieceStride
+      let end = c &+ layout.pieceLength
+      while c < end {
+        for k in stride(from: 0, to: 32, by: 2 &* width) {
+          let difference = load(own + (c &+ k)) - load(other + (c &+ k))
+          let next = load(own + (c &+ k &+ width)) - load(other + (c &+ k &+ width))
+          even.addProduct(difference, signed(load(normal + k), word, k))
+          odd.addProduct(next, signed(load(normal + k + width), word, k &+ width))
+        }
+        c &+= 32
+        normal += 32
+        word += 1
+      }
     }
     return laneSum(even + odd)
   }

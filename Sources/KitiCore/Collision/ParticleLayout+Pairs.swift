@@ -10,53 +10,51 @@ struct PairRecord {
 
 // Kernels over the coordinates of two particles, which are runs of the features of a sample.
 extension ParticleLayout {
-  /// |x_i − x_j|² and |v_i − v_j|².
-  ///
-  /// Squares of speeds below 1e-30 have lost digits, and a collision would not keep the energy: they count as 0, and
-  /// such a pair stands still.
+  /// |a_i − a_j|² of two particles of a field.
   @inline(__always)
-  func squares(
-    _ i: Int, _ j: Int, _ position: UnsafePointer<Float>, _ velocity: UnsafePointer<Float>
-  ) -> (position: Float, velocity: Float) {
-    let (first, second) = (i &* particleStride, j &* particleStride)
-    var r = Vector(repeating: 0)
-    var s = r
-    var evenR = r
-    var evenS = r
-    var rTail: Float = 0
-    var sTail: Float = 0
-    for piece in 0..<pieces {
-      let offset = piece &* pieceStride
-      let (xi, xj) = (position + (first &+ offset), position + (second &+ offset))
-      let (vi, vj) = (velocity + (first &+ offset), velocity + (second &+ offset))
+  func squaredDistance(_ i: Int, _ j: Int, _ field: ParticleField) -> Float {
+    guard let scale = field.normalization?.scale else {
+      return squaredDistance(i, j, field.values) { difference, _ in difference } scalar: { difference, _ in difference }
+    }
+    return squaredDistance(i, j, field.values) { difference, channel in
+      difference * load(scale + channel)
+    } scalar: { difference, channel in
+      difference * scale[channel]
+    }
+  }
+
+  @inline(__always)
+  private func squaredDistance(
+    _ i: Int, _ j: Int, _ values: UnsafePointer<Float>, vector: (_ difference: Vector, _ channel: Int) -> Vector,
+    scalar: (_ difference: Float, _ channel: Int) -> Float
+  ) -> Float {
+    // Two sums: one would wait for its own last addition.
+    var (even, odd) = (Vector(repeating: 0), Vector(repeating: 0))
+    var tail: Float = 0
+    var (first, second) = (values + i &* particleStride, values + j &* particleStride)
+    for _ in 0..<pieces {
       var c = 0
-      // Two sums of each: one would wait for its own last addition.
       while c &+ 2 &* width <= pieceLength {
-        let dx = load(xi + c) - load(xj + c)
-        let dv = load(vi + c) - load(vj + c)
-        let dx2 = load(xi + c + width) - load(xj + c + width)
-        let dv2 = load(vi + c + width) - load(vj + c + width)
-        evenR.addProduct(dx, dx)
-        evenS.addProduct(dv, dv)
-        r.addProduct(dx2, dx2)
-        s.addProduct(dv2, dv2)
+        let difference = vector(load(first + c) - load(second + c), c)
+        let next = vector(load(first + c + width) - load(second + c + width), c &+ width)
+        even.addProduct(difference, difference)
+        odd.addProduct(next, next)
         c &+= 2 &* width
       }
-      while c &+ width <= pieceLength {
-        let dx = load(xi + c) - load(xj + c)
-        let dv = load(vi + c) - load(vj + c)
-        r.addProduct(dx, dx)
-        s.addProduct(dv, dv)
+      if c &+ width <= pieceLength {
+        let difference = vector(load(first + c) - load(second + c), c)
+        even.addProduct(difference, difference)
         c &+= width
       }
       while c < pieceLength {
-        rTail.addProduct(xi[c] - xj[c], xi[c] - xj[c])
-        sTail.addProduct(vi[c] - vj[c], vi[c] - vj[c])
+        let difference = scalar(first[c] - second[c], c)
+        tail.addProduct(difference, difference)
         c &+= 1
       }
+      first += pieceStride
+      second += pieceStride
     }
-    let speed = laneSum(s + evenS) + sTail
-    return (laneSum(r + evenR) + rTail, speed < 1e-30 ? 0 : speed)
+    return laneSum(even + odd) + tail
   }
 
   /// The particles of a sample one after the other, `[n, d]` with rows `rowStride` apart.
@@ -69,21 +67,12 @@ extension ParticleLayout {
     }
   }
 
-  /// Adds particles that lie as `gather` leaves them to those of a sample.
-  func add(_ particles: UnsafePointer<Float>, rowStride: Int, to values: UnsafeMutablePointer<Float>) {
+  /// Puts particles that lie as `gather` leaves them back to where those of a sample lie.
+  func spread(_ particles: UnsafePointer<Float>, rowStride: Int, into values: UnsafeMutablePointer<Float>) {
     for particle in 0..<count {
       for piece in 0..<pieces {
-        let source = particles + (particle &* rowStride &+ piece &* pieceLength)
-        let target = values + (particle &* particleStride &+ piece &* pieceStride)
-        var c = 0
-        while c &+ width <= pieceLength {
-          store(load(target + c) + load(source + c), target + c)
-          c &+= width
-        }
-        while c < pieceLength {
-          target[c] += source[c]
-          c &+= 1
-        }
+        (values + (particle &* particleStride &+ piece &* pieceStride)).update(
+          from: particles + (particle &* rowStride &+ piece &* pieceLength), count: pieceLength)
       }
     }
   }
@@ -143,26 +132,10 @@ extension ParticleLayout {
   func scatterBackward(
     _ record: PairRecord, _ normal: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>
   ) {
+    let factor = turn(record, normal, gradient)
     let difference = normal + dimensions
     let first = gradient + Int(record.first) &* particleStride
     let second = gradient + Int(record.second) &* particleStride
-    var lanes = Vector(repeating: 0)
-    var along: Float = 0
-    for piece in 0..<pieces {
-      let (gi, gj) = (first + piece &* pieceStride, second + piece &* pieceStride)
-      let g = normal + piece &* pieceLength
-      var c = 0
-      while c &+ width <= pieceLength {
-        lanes.addProduct(load(gi + c) - load(gj + c), load(g + c))
-        c &+= width
-      }
-      while c < pieceLength {
-        along.addProduct(gi[c] - gj[c], g[c])
-        c &+= 1
-      }
-    }
-    along += laneSum(lanes)
-    let factor = record.speed > 0 ? 0.5 * (along / record.normalLength) / record.speed : 0
     for piece in 0..<pieces {
       let (gi, gj) = (first + piece &* pieceStride, second + piece &* pieceStride)
       let w = difference + piece &* pieceLength
@@ -182,22 +155,37 @@ extension ParticleLayout {
       }
     }
   }
-}
 
-/// |a − b|².
-@inline(__always)
-func squaredDistance(_ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, count: Int) -> Float {
-  var lanes = Vector(repeating: 0)
-  var c = 0
-  while c &+ width <= count {
-    let difference = load(a + c) - load(b + c)
-    lanes.addProduct(difference, difference)
-    c &+= width
+  /// ½ ((G_i − G_j)·e)/s: what the gradient counts along w = v_i − v_j; 0 where s = 0.
+  func turn(
+    _ record: PairRecord, _ normal: UnsafePointer<Float>, _ gradient: UnsafePointer<Float>
+  ) -> Float {
+    guard record.speed > 0 else { return 0 }
+    var (even, odd) = (Vector(repeating: 0), Vector(repeating: 0))
+    var along: Float = 0
+    var g = normal
+    var gi = gradient + Int(record.first) &* particleStride
+    var gj = gradient + Int(record.second) &* particleStride
+    for _ in 0..<pieces {
+      var c = 0
+      while c &+ 2 &* width <= pieceLength {
+        even.addProduct(load(gi + c) - load(gj + c), load(g + c))
+        odd.addProduct(load(gi + c + width) - load(gj + c + width), load(g + c + width))
+        c &+= 2 &* width
+      }
+      if c &+ width <= pieceLength {
+        even.addProduct(load(gi + c) - load(gj + c), load(g + c))
+        c &+= width
+      }
+      while c < pieceLength {
+        along.addProduct(gi[c] - gj[c], g[c])
+        c &+= 1
+      }
+      g += pieceLength
+      gi += pieceStride
+      gj += pieceStride
+    }
+    along += laneSum(even + odd)
+    return 0.5 * (along / record.normalLength) / record.speed
   }
-  var sum = laneSum(lanes)
-  while c < count {
-    sum.addProduct(a[c] - b[c], a[c] - b[c])
-    c &+= 1
-  }
-  return sum
 }

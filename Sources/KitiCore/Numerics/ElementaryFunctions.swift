@@ -60,9 +60,9 @@ func logarithm(_ x: Vector) -> Vector {
 func squareRoot(_ x: Vector) -> Vector {
   let bits = VectorInt(repeating: 0x5F37_5A86) &- (unsafeBitCast(x, to: VectorInt.self) &>> 1)
   var y = unsafeBitCast(bits, to: Vector.self)
-  let half = x * 0.5
-  y *= Vector(repeating: 1.5).addingProduct(half * y, -y)
-  y *= Vector(repeating: 1.5).addingProduct(half * y, -y)
+  let half = x * -0.5
+  y *= Vector(repeating: 1.5).addingProduct(half * y, y)
+  y *= Vector(repeating: 1.5).addingProduct(half * y, y)
   let root = x * y
   return root.addingProduct(x.addingProduct(root, -root), y * 0.5)
 }

@@ -4,26 +4,26 @@
   private typealias VectorBlock = InlineArray<8, Vector>
 #endif
 
-/// The transpose of a matrix `[rows, columns]` with contiguous rows; rows of the output are `rowStride` apart, or
-/// contiguous.
+/// The transpose of a matrix `[rows, columns]`; rows of the input are `inputStride` apart and those of the output
+/// `rowStride`, or contiguous.
 ///
 /// Blocks of as many rows as a vector has numbers, so that whole cache lines are written.
 package func transpose(
   _ rows: Int, _ columns: Int, _ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>,
-  rowStride: Int? = nil
+  inputStride: Int? = nil, rowStride: Int? = nil
 ) {
-  let outputStride = rowStride ?? rows
+  let (inputStride, outputStride) = (inputStride ?? columns, rowStride ?? rows)
   var i = 0
   while i &+ width <= rows {
     var j = 0
     while j &+ width <= columns {
-      transposeBlock(input + (i &* columns &+ j), columns, output + (j &* outputStride &+ i), outputStride)
+      transposeBlock(input + (i &* inputStride &+ j), inputStride, output + (j &* outputStride &+ i), outputStride)
       j &+= width
     }
-    transposeEdge(i..<i &+ width, j..<columns, columns, input, output, outputStride)
+    transposeEdge(i..<i &+ width, j..<columns, inputStride, input, output, outputStride)
     i &+= width
   }
-  transposeEdge(i..<rows, 0..<columns, columns, input, output, outputStride)
+  transposeEdge(i..<rows, 0..<columns, inputStride, input, output, outputStride)
 }
 
 /// A square block in registers: each turn interleaves rows that are half a block apart, and after as many turns as

@@ -101,3 +101,23 @@ extension Vector {
   @inline(__always)
   mutating func addProduct(_ x: Vector, _ y: Vector) { self = addingProduct(x, y) }
 }
+
+/// The 64-bit products of the lower halves of 64-bit lanes.
+@inline(__always)
+func wideningProduct(_ x: VectorLong, _ y: VectorLong) -> VectorLong {
+  #if KITI_AVX512
+    kiti_widening_product8(x, y)
+  #else
+    kiti_widening_product4(x, y)
+  #endif
+}
+
+/// The lanes where x < y, one bit each.
+@inline(__always)
+func lanesLess(_ x: Vector, _ y: Vector) -> UInt32 {
+  #if KITI_AVX512
+    kiti_less16(x, y)
+  #else
+    kiti_less8(x, y)
+  #endif
+}

@@ -6,7 +6,7 @@ public enum Permutation {
   ///
   /// - Parameters:
   ///   - order: the result.
-  ///   - words: workspace of the same length.
+  ///   - words: workspace, at least as long; a multiple of 64 is drawn fastest.
   public static func fill(
     _ order: UnsafeMutableBufferPointer<UInt32>, words: UnsafeMutableBufferPointer<UInt32>, from stream: RandomStream,
     at address: RandomStream.Address

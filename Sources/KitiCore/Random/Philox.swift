@@ -40,9 +40,9 @@ public enum Philox {
     let rest = (
       VectorLong(repeating: UInt64(c1)), VectorLong(repeating: UInt64(c2)), VectorLong(repeating: UInt64(c3))
     )
-    var even = Lanes(w0: counter & mask, w1: rest.0, w2: rest.1, w3: rest.2)
-    var odd = Lanes(w0: (counter &+ 1) & mask, w1: rest.0, w2: rest.1, w3: rest.2)
-    // Written out: in a loop the compiler would lose sight of the upper halves being zero, and take a slower product.
+    var even = Lanes(w0: counter, w1: rest.0, w2: rest.1, w3: rest.2)
+    var odd = Lanes(w0: counter &+ 1, w1: rest.0, w2: rest.1, w3: rest.2)
+    // Written out: a loop would keep the words in memory.
     both(&even, &odd, 0, key)
     both(&even, &odd, 1, key)
     both(&even, &odd, 2, key)
@@ -54,12 +54,12 @@ public enum Philox {
     both(&even, &odd, 8, key)
     both(&even, &odd, 9, key)
     @inline(__always) func merged(_ even: VectorLong, _ odd: VectorLong) -> VectorWord {
-      unsafeBitCast(even | (odd &<< 32), to: VectorWord.self)
+      unsafeBitCast((even & mask) | (odd &<< 32), to: VectorWord.self)
     }
     return (merged(even.w0, odd.w0), merged(even.w1, odd.w1), merged(even.w2, odd.w2), merged(even.w3, odd.w3))
   }
 
-  /// The four words of some blocks, each in the lower half of a 64-bit lane; the upper half is zero.
+  /// The four words of some blocks, each in the lower half of a 64-bit lane; the upper half may be anything.
   private struct Lanes {
     var w0: VectorLong
     var w1: VectorLong
@@ -68,13 +68,12 @@ public enum Philox {
 
     @inline(__always)
     mutating func round(_ key0: VectorLong, _ key1: VectorLong) {
-      let mask = VectorLong(repeating: 0xFFFF_FFFF)
-      let p0 = (w0 & mask) &* VectorLong(repeating: UInt64(multiplier0))
-      let p1 = (w2 & mask) &* VectorLong(repeating: UInt64(multiplier1))
+      let p0 = wideningProduct(w0, VectorLong(repeating: UInt64(multiplier0)))
+      let p1 = wideningProduct(w2, VectorLong(repeating: UInt64(multiplier1)))
       w0 = (p1 &>> 32) ^ w1 ^ key0
-      w1 = p1 & mask
+      w1 = p1
       w2 = (p0 &>> 32) ^ w3 ^ key1
-      w3 = p0 & mask
+      w3 = p0
     }
   }
 

@@ -52,7 +52,7 @@ public struct RandomStream: Sendable {
 
   /// Fills `output` with uniform numbers in [0, 1), multiples of 2⁻²³.
   public func fillUniforms(_ output: UnsafeMutableBufferPointer<Float>, at address: Address) {
-    fill(output, at: address) { (unitInterval($0.0), unitInterval($0.1), unitInterval($0.2), unitInterval($0.3)) }
+    fill(output, at: address) { mantissa($0) - 1 }
   }
 
   /// Fills `output` with standard normal numbers (Box and Muller, 1958) and returns the sum of their squares.
@@ -60,25 +60,50 @@ public struct RandomStream: Sendable {
   /// 23-bit uniforms bound their magnitude by 5.7.
   @discardableResult
   public func fillNormals(_ output: UnsafeMutableBufferPointer<Float>, at address: Address) -> Float {
-    fill(output, at: address) { words in
+    guard let base = output.baseAddress else { return 0 }
+    // The words first, and in a second sweep what becomes of them: both are long chains, of which the processor works on
+    // more at once if they are not entwined.
+    let whole = output.count / 64 &* 64
+    var squares: InlineArray<4, Vector> = .init(repeating: Vector(repeating: 0))
+    for first in stride(from: 0, to: whole, by: Self.sweep) {
+      let last = min(first &+ Self.sweep, whole)
+      for group in stride(from: first, to: last, by: 64) {
+        drawGroup(group / 64, address) { place, words in
+          UnsafeMutableRawPointer(base + (group &+ place)).storeBytes(of: words, as: VectorWord.self)
+        }
+      }
+      for group in stride(from: first, to: last, by: 64) {
+        for place in stride(from: 0, to: 16, by: width) {
+          let lanes = base + (group &+ place)
+          let words = UnsafeRawPointer(lanes)
+          @inline(__always) func word(_ index: Int) -> VectorWord {
+            (words + 64 &* index).loadUnaligned(as: VectorWord.self)
+          }
+          let (n0, n1) = normalPair(word(0), word(1))
+          let (n2, n3) = normalPair(word(2), word(3))
+          store(n0, lanes)
+          store(n1, lanes + 16)
+          store(n2, lanes + 32)
+          store(n3, lanes + 48)
+          squares[0].addProduct(n0, n0)
+          squares[1].addProduct(n1, n1)
+          squares[2].addProduct(n2, n2)
+          squares[3].addProduct(n3, n3)
+        }
+      }
+    }
+    var sum = laneSum((squares[0] + squares[1]) + (squares[2] + squares[3]))
+    fillRest(output, at: address) { words in
       let (n0, n1) = normalPair(words.0, words.1)
       let (n2, n3) = normalPair(words.2, words.3)
       return (n0, n1, n2, n3)
     }
-    guard let base = output.baseAddress else { return 0 }
-    var squares = Vector(repeating: 0)
-    var lane = 0
-    while lane &+ width <= output.count {
-      squares.addProduct(load(base + lane), load(base + lane))
-      lane &+= width
-    }
-    var sum = laneSum(squares)
-    while lane < output.count {
-      sum.addProduct(base[lane], base[lane])
-      lane &+= 1
-    }
+    for lane in whole..<output.count { sum.addProduct(base[lane], base[lane]) }
     return sum
   }
+
+  /// So many words at a time stay in the first-level cache.
+  private static var sweep: Int { 1_024 }
 
   /// One uniform number in [0, 1) with 53 bits, lane `lane` of the address.
   public func uniform(at address: Address, lane: UInt32) -> Double {
@@ -101,34 +126,50 @@ public struct RandomStream: Sendable {
 
   private typealias Words = (VectorWord, VectorWord, VectorWord, VectorWord)
 
+  /// Draws the words of the lanes from 64 · `group` on and calls `body` with the place of each vector among them.
+  @inline(__always)
+  private func drawGroup(_ group: Int, _ address: Address, _ body: (_ place: Int, _ words: VectorWord) -> Void) {
+    // One pass on processors with vectors of sixteen, two on those with eight.
+    for first in stride(from: 0, to: 16, by: width) {
+      let words = draw(16 &* group &+ first, address)
+      body(first, words.0)
+      body(first &+ 16, words.1)
+      body(first &+ 32, words.2)
+      body(first &+ 48, words.3)
+    }
+  }
+
+  @inline(__always)
+  private func draw(_ block: Int, _ address: Address) -> Words {
+    Philox.blocks(
+      first: UInt32(truncatingIfNeeded: block), address.item, address.sample, address.step, key: key)
+  }
+
   /// Draws words and stores what `make` turns them into, in the order of lanes.
   @inline(__always)
   private func fill<V: SIMD>(
+    _ output: UnsafeMutableBufferPointer<V.Scalar>, at address: Address, _ make: (VectorWord) -> V
+  ) {
+    guard let base = output.baseAddress else { return }
+    for group in 0..<output.count / 64 {
+      drawGroup(group, address) { place, words in
+        UnsafeMutableRawPointer(base + (64 &* group &+ place)).storeBytes(of: make(words), as: V.self)
+      }
+    }
+    fillRest(output, at: address) { (make($0.0), make($0.1), make($0.2), make($0.3)) }
+  }
+
+  /// The lanes behind the last whole group of 64.
+  @inline(__always)
+  private func fillRest<V: SIMD>(
     _ output: UnsafeMutableBufferPointer<V.Scalar>, at address: Address, _ make: (Words) -> (V, V, V, V)
   ) {
     guard let base = output.baseAddress else { return }
-    @inline(__always) func draw(_ block: Int) -> (V, V, V, V) {
-      make(
-        Philox.blocks(
-          first: UInt32(truncatingIfNeeded: block), address.item, address.sample, address.step, key: key))
-    }
     let whole = output.count / 64
-    for group in 0..<whole {
-      // One pass on processors with vectors of sixteen, two on those with eight.
-      for first in stride(from: 0, to: 16, by: V.scalarCount) {
-        let lanes = draw(16 &* group &+ first)
-        let target = UnsafeMutableRawPointer(base + (64 &* group &+ first))
-        let step = 16 &* MemoryLayout<V.Scalar>.size
-        target.storeBytes(of: lanes.0, as: V.self)
-        (target + step).storeBytes(of: lanes.1, as: V.self)
-        (target + 2 &* step).storeBytes(of: lanes.2, as: V.self)
-        (target + 3 &* step).storeBytes(of: lanes.3, as: V.self)
-      }
-    }
     let rest = output.count &- 64 &* whole
     guard rest > 0 else { return }
     for first in stride(from: 0, to: 16, by: V.scalarCount) {
-      let lanes = draw(16 &* whole &+ first)
+      let lanes = make(draw(16 &* whole &+ first, address))
       for lane in 0..<V.scalarCount {
         if first &+ lane < rest { base[64 &* whole &+ first &+ lane] = lanes.0[lane] }
         if 16 &+ first &+ lane < rest { base[64 &* whole &+ 16 &+ first &+ lane] = lanes.1[lane] }
@@ -139,17 +180,17 @@ public struct RandomStream: Sendable {
   }
 }
 
-/// Uniform in [0, 1): the top 23 bits become the mantissa of a number in [1, 2).
+/// Uniform in [1, 2): the top 23 bits become the mantissa.
 @inline(__always)
-private func unitInterval(_ words: VectorWord) -> Vector {
-  unsafeBitCast((words &>> 9) | 0x3F80_0000, to: Vector.self) - 1
+private func mantissa(_ words: VectorWord) -> Vector {
+  unsafeBitCast((words &>> 9) | 0x3F80_0000, to: Vector.self)
 }
 
 /// Two vectors of standard normals from two vectors of words.
 @inline(__always)
 private func normalPair(_ first: VectorWord, _ second: VectorWord) -> (Vector, Vector) {
-  let positive = 1 - unitInterval(first)  // in (0, 1]: the logarithm stays finite
+  let positive = 2 - mantissa(first)  // in (0, 1]: the logarithm stays finite
   let radius = squareRoot(logarithm(positive) * -2)
-  let (sine, cosine) = sineCosine(turns: unitInterval(second) - 0.5)
+  let (sine, cosine) = sineCosine(turns: mantissa(second) - 1.5)
   return (radius * cosine, radius * sine)
 }

@@ -11,7 +11,9 @@ struct CollisionBench: ParsableCommand {
       One line a shape and scheme. Positions and velocities are normal numbers; schemes and shapes take turns. stepShare \
       is what collisions add to a training step without them. For fno1d it comes from steps with and without in turns; \
       for a stage of ResNet-18, from the residuals of its two blocks beside steps of the network, batch 32, in turns: the \
-      shares of the four stages add up.
+      shares of the four stages add up. There ntc runs as in a residual block, which makes its move without collisions \
+      first and lets the gradient of the branch stand in for that of the move; that bench resnet18 and resnet20 measure in \
+      whole steps, as collisionShare.
       """)
 
   @Option(help: ArgumentHelp("Turns of every shape and scheme, after a warm-up.", valueName: "n"))
@@ -114,6 +116,10 @@ private final class Subject {
   private let position: AlignedBuffer<Float>
   private let start: AlignedBuffer<Float>
   private let velocity: AlignedBuffer<Float>
+  /// Whether the residual is used as residual blocks use it, with y in place of the velocities.
+  private let collidesAfterMove: Bool
+  private let scale: AlignedBuffer<Float>
+  private let products: AlignedBuffer<Double>
   private var forwardSeconds: [Double] = []
   private var backwardSeconds: [Double] = []
   private var step: UInt64 = 1
@@ -129,7 +135,11 @@ private final class Subject {
     self.rank = rank
     residual = CollisionResidual(
       layout: layout, options: CollisionOptions(scheme: scheme, decision: decision), layerIndex: 0, capacity: samples)
+    collidesAfterMove = name.hasPrefix("resnet")
     let count = samples * layout.features
+    scale = AlignedBuffer(count: 2 * layout.pieceLength)
+    for channel in 0..<layout.pieceLength { scale.pointer[channel] = 1 }
+    products = AlignedBuffer(count: layout.pieceLength)
     position = AlignedBuffer(count: count)
     start = AlignedBuffer(count: count)
     velocity = AlignedBuffer(count: count)
@@ -150,18 +160,39 @@ private final class Subject {
     let pass = Pass(isTraining: true, seed: 1, step: step, rank: rank)
     step += 1
     let begin = MPI.wallTime
-    for sample in 0..<samples {
-      let offset = sample * layout.features
-      residual.collide(
-        sample: sample, position: position.pointer + offset, velocity: velocity.pointer + offset, pass: pass)
-    }
+    for sample in 0..<samples { collide(sample, pass) }
     let middle = MPI.wallTime
-    for sample in 0..<samples {
-      residual.collideBackward(
-        sample: sample, velocityGradient: velocity.pointer + sample * layout.features, pass: pass)
-    }
+    for sample in 0..<samples { collideBackward(sample, pass) }
     forwardSeconds.append(middle - begin)
     backwardSeconds.append(MPI.wallTime - middle)
+  }
+
+  private func collide(_ sample: Int, _ pass: Pass) {
+    let offset = sample * layout.features
+    guard collidesAfterMove, residual.collidesAfterMove(sample: sample, pass: pass) else {
+      residual.collide(
+        sample: sample, position: position.pointer + offset, velocity: velocity.pointer + offset, pass: pass)
+      return
+    }
+    let field = ParticleField(
+      start.pointer + offset,
+      normalization: (UnsafePointer(scale.pointer), UnsafePointer(scale.pointer + layout.pieceLength)))
+    residual.collide(
+      sample: sample,
+      after: ParticleMove(
+        position: ParticleField(position.pointer + offset), velocity: field, timeStep: 1,
+        output: velocity.pointer + offset), pass: pass)
+  }
+
+  private func collideBackward(_ sample: Int, _ pass: Pass) {
+    let offset = sample * layout.features
+    guard collidesAfterMove, residual.turnsFewGradients(pass) else {
+      residual.collideBackward(sample: sample, velocityGradient: velocity.pointer + offset, pass: pass)
+      return
+    }
+    residual.turn(
+      sample: sample, gradient: velocity.pointer + offset, times: start.pointer + offset, products: products.pointer)
+    residual.restore(sample: sample, gradient: velocity.pointer + offset)
   }
 
   /// The median batch, forward and backward.

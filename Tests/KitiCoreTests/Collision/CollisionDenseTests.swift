@@ -11,6 +11,9 @@ final class CollisionDenseTests: XCTestCase {
       try Particles(places: 33, channels: 5, divide: 1), try Particles(places: 96, channels: 7, divide: 2),
       try Particles(places: 200, channels: 40, divide: 4), try Particles(features: 32 * 16, width: 16),
       try Particles(features: 67, width: 1), try Particles(places: 34, channels: 270, divide: 1),
+      // Swept where they lie; more pairs than are at hand at a time.
+      try Particles(places: 66, channels: 32, divide: 2), try Particles(features: 40 * 64, width: 64),
+      try Particles(places: 128, channels: 64, divide: 2),
     ]
   }
 

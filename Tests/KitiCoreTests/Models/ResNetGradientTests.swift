@@ -12,12 +12,13 @@ final class ResNetGradientTests: XCTestCase {
   }
 
   private func check(
-    _ shape: ResNet.Shape, _ options: CollisionOptions, divide: [Int] = [4, 2, 1], batch: Int = 3, _ name: String
+    _ shape: ResNet.Shape, _ options: CollisionOptions, divide: [Int] = [4, 2, 1], batch: Int = 3, step: UInt64 = 5,
+    _ name: String
   ) throws {
     // Deep stacks of few numbers to a batch norm multiply rounding errors.
     let tolerance = shape.hasBottlenecks ? 1e-3 : 1e-4
     let rig = try ResNetRig(shape, collision: options, divide: divide, capacity: batch + 1)
-    let pass = Pass(isTraining: true, seed: 3, step: 5, rank: 1)
+    let pass = Pass(isTraining: true, seed: 3, step: step, rank: 1)
     // Behind a pass of another size nothing of it must be left.
     _ = rig.forward(batch: batch + 1, pass: pass)
     _ = rig.step(batch: batch, pass: pass)
@@ -85,6 +86,7 @@ final class ResNetGradientTests: XCTestCase {
 
   func testCollisions() throws {
     try check(shape(14), .eager, "matching")
+    try check(shape(14), .eager, step: CollisionResidual.driftInterval, "matching, drift measured")
     try check(shape(8, .padding), .eager, "matching, padding")
     try check(shape(18, size: [16, 16, 2]), .eager, divide: [16, 8, 4, 2], "matching, four stages")
     try check(shape(50, size: [16, 16, 2], width: 1), .eager, divide: [4, 4, 4, 2], "matching, bottlenecks")

@@ -125,12 +125,19 @@ final class MatrixProductTests: XCTestCase {
   func testTransposeMovesEveryElement() {
     for rows in [0, 1, 2, 7, 8, 9, 17, 64] {
       for columns in [0, 1, 3, 8, 15, 33] {
-        let input = GuardedArray((0..<rows * columns).map(Float.init))
-        let output = GuardedArray(count: rows * columns)
-        transpose(rows, columns, input.pointer, into: output.pointer)
-        XCTAssertTrue(output.guardsHold)
-        for i in 0..<rows {
-          for j in 0..<columns { XCTAssertEqual(output.pointer[j * rows + i], Float(i * columns + j)) }
+        for gap in [0, 5] {
+          let (inputStride, outputStride) = (columns + gap, rows + gap)
+          let input = GuardedArray((0..<rows * inputStride).map(Float.init))
+          let output = GuardedArray(count: columns * outputStride, repeating: -1)
+          transpose(
+            rows, columns, input.pointer, into: output.pointer, inputStride: gap == 0 ? nil : inputStride,
+            rowStride: gap == 0 ? nil : outputStride)
+          XCTAssertTrue(output.guardsHold)
+          for j in 0..<columns {
+            for i in 0..<outputStride {
+              XCTAssertEqual(output.pointer[j * outputStride + i], i < rows ? Float(i * inputStride + j) : -1)
+            }
+          }
         }
       }
     }

@@ -42,6 +42,11 @@ final class NormalizedConvolution {
     ConvolutionSource(output.pointer, normalization: (norm.foldedScale, norm.foldedShift))
   }
 
+  /// Normalized, from float `offset` on, as particles.
+  func field(_ offset: Int) -> ParticleField {
+    ParticleField(output.pointer + offset, normalization: (norm.foldedScale, norm.foldedShift))
+  }
+
   /// What makes the gradient with respect to `rectified` the gradient with respect to the batch norm's output.
   var finish: GradientFinish {
     GradientFinish(

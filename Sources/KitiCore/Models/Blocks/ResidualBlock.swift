@@ -145,7 +145,13 @@ final class ResidualBlock {
     projection?.forward(ConvolutionSource(input), batch: batch, pass: pass)
     for sample in 0..<batch {
       let x = input + sample * inputShape.reduce(1, *)
-      if movesBySample(pass) { collideAndMove(sample, x, pass) } else { move(sample, x) }
+      if carried == nil, collision.collidesAfterMove(sample: sample, pass: pass) {
+        moveAndCollide(sample, x, pass)
+      } else if movesBySample(pass) {
+        collideAndMove(sample, x, pass)
+      } else {
+        move(sample, x)
+      }
     }
   }
 
@@ -166,6 +172,23 @@ final class ResidualBlock {
     normalizeAndRectify(
       last.output.pointer + sample * size, scale: last.norm.foldedScale, shift: last.norm.foldedShift,
       timeStep: timeStep, plus: addend, rows: places, channels: channels, into: output.pointer + sample * size)
+  }
+
+  /// All particles move as if none collided; then those that do are moved again.
+  private func moveAndCollide(_ sample: Int, _ x: UnsafePointer<Float>, _ pass: Pass) {
+    let last = convolutions[convolutions.count - 1]
+    move(sample, x)
+    let position =
+      switch shortcut {
+      case .identity: ParticleField(x)
+      case .padding: ParticleField(workspace.position.pointer)
+      case .projection(let projection): projection.field(sample * size)
+      }
+    collision.collide(
+      sample: sample,
+      after: ParticleMove(
+        position: position, velocity: last.field(sample * size), timeStep: timeStep,
+        output: output.pointer + sample * size), pass: pass)
   }
 
   private func collideAndMove(_ sample: Int, _ x: UnsafePointer<Float>, _ pass: Pass) {
@@ -201,11 +224,11 @@ final class ResidualBlock {
   // MARK: - Backward
 
   /// What the gradient with respect to y needs before `backward`: the rectifier's mask and, where no collision is
-  /// between, the sums for the last batch norm.
+  /// between or few particles have collided, the sums for the last batch norm.
   func finish(_ pass: Pass) -> GradientFinish {
-    GradientFinish(
-      mask: .rectified(output.pointer),
-      sums: movesBySample(pass) ? nil : convolutions[convolutions.count - 1].gradientSums)
+    let needsNoSums = movesBySample(pass) && !turnsInPlace(pass)
+    return GradientFinish(
+      mask: .rectified(output.pointer), sums: needsNoSums ? nil : convolutions[convolutions.count - 1].gradientSums)
   }
 
   /// Finishes a gradient with respect to y that no convolution's backward pass has made.
@@ -226,7 +249,10 @@ final class ResidualBlock {
   ) {
     var gradient = gradients.current
     var factor = Double(timeStep)
-    if movesBySample(pass) {
+    var isTurned = turnsInPlace(pass)
+    if isTurned {
+      turn(gradient, batch: batch)
+    } else if movesBySample(pass) {
       for sample in 0..<batch {
         moveBackward(
           sample, gradient: gradients.current + sample * size, into: gradients.second + sample * size, pass: pass)
@@ -239,7 +265,8 @@ final class ResidualBlock {
         convolutions[index - 1].rectified, gradient: gradient, times: factor, into: target,
         finish: convolutions[index - 1].finish, batch: batch, pass: pass)
       announce(convolutions[index].convolution.weight)
-      (gradient, factor) = (target, 1)
+      if isTurned { restore(gradient, batch: batch, pass: pass) }
+      (gradient, factor, isTurned) = (target, 1, false)
     }
     let free = gradient == gradients.first ? gradients.second : gradients.first
     let passed = shortcutBackward(input, gradients.current, free: free, batch: batch, pass: pass, announce: announce)
@@ -249,6 +276,27 @@ final class ResidualBlock {
       ConvolutionSource(input), gradient: gradient, into: passed, finish: finish, batch: batch, pass: pass)
     announce(convolutions[0].convolution.weight)
     gradients.makeCurrent(passed)
+  }
+
+  /// Whether the gradient of the branch takes the place of that of the move while the last convolution needs it.
+  private func turnsInPlace(_ pass: Pass) -> Bool { carried == nil && collision.turnsFewGradients(pass) }
+
+  /// From the gradient of the move to that of the last batch norm's output, over dt; corrects the sums of the latter.
+  private func turn(_ gradient: UnsafeMutablePointer<Float>, batch: Int) {
+    let last = convolutions[convolutions.count - 1]
+    for sample in 0..<batch {
+      collision.turn(
+        sample: sample, gradient: gradient + sample * size, times: last.output.pointer + sample * size,
+        products: last.norm.gradientSums + channels)
+    }
+  }
+
+  /// Back to the gradient of the move, and from it to that of the positions.
+  private func restore(_ gradient: UnsafeMutablePointer<Float>, batch: Int, pass: Pass) {
+    for sample in 0..<batch {
+      collision.restore(sample: sample, gradient: gradient + sample * size)
+      collision.collideBackward(sample: sample, positionGradient: gradient + sample * size, pass: pass)
+    }
   }
 
   /// From the gradient of the move to that of the last batch norm's output and, with `midpoint`, of the positions, of
