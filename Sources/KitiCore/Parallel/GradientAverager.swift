@@ -46,8 +46,9 @@ public final class GradientAverager: GradientObserver {
     let isSharded = configuration.shardOptimizer && communicator.size > 1
     work = isSharded ? .sumOwnParts : .sum
     shard = isSharded ? OptimizerShard(layout, rank: communicator.rank) : OptimizerShard(whole: store.count)
-    let stays = communicator.size == 1 || configuration.localSteps > 1
+    let stays = configuration.localSteps > 1 || communicator.size == 1 && !configuration.keepsSampleSums
     exchange = stays ? nil : configuration.exchange(layout, communicator)
+    if let exchange = exchange as? SampleSumExchange { store.keepSampleSums(in: exchange.sums) }
     let times = BucketTimes(layout)
     self.times = times
     thread = configuration.progress == .thread ? try exchange.map { try CommunicationThread($0, times) } : nil
@@ -203,10 +204,13 @@ public struct CommunicationReport: Sendable {
 }
 
 extension ParallelConfiguration {
-  /// What moves the buckets that this asks for. MPI's own allreduce only sums whole buckets, in fp32, in an order of
-  /// its own.
+  /// Whether gradients of samples are added up apart, in double precision.
+  var keepsSampleSums: Bool { compression == .none && reduction == .ordered && !shardOptimizer }
+
+  /// What moves the buckets that this asks for. MPI's own allreduce only sums whole buckets, in an order of its own.
   func exchange(_ layout: BucketLayout, _ communicator: Communicator) -> any BucketExchange {
-    if compression == .none, reduction == .fast, !shardOptimizer {
+    if keepsSampleSums { return SampleSumExchange(layout: layout, communicator: communicator) }
+    if compression == .none, !shardOptimizer {
       return AllreduceExchange(layout: layout, communicator: communicator)
     }
     return DirectExchange(layout: layout, communicator: communicator, isCompressed: compression == .bf16)
