@@ -72,7 +72,7 @@ final class AllreduceExchange: BucketExchange {
   func complete() throws(MPIError) { try requests.waitAll() }
 
   /// On average over the ranks, whichever algorithm the library takes: every number but those of a rank's own part
-  /// twice. In a tree, which Open MPI takes for sums in place, the root sends more and most ranks send less.
+  /// twice. In a tree, which Open MPI takes unless told, the root sends more and most ranks send less.
   func bytesSent(_ work: BucketWork) -> Int {
     2 * (layout.count - layout.count / layout.ranks) * MemoryLayout<Float>.stride
   }
