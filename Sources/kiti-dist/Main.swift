@@ -15,7 +15,7 @@ struct KitiDist: ParsableCommand {
     version: KitiVersion.program,
     subcommands: [
       TrainCommand.self, EvaluateCommand.self, DataCommand.self, InspectCommand.self, BenchCommand.self,
-      PhysicsCommand.self, PlanCommand.self, TimelineCommand.self,
+      PhysicsCommand.self, PlanCommand.self, ReportCommand.self,
     ])
 
   static func main() {

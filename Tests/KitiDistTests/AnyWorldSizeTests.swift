@@ -7,25 +7,8 @@ final class AnyWorldSizeTests: ProgramTestCase {
   }
 
   func testLossesOfFiftyStepsAreTheSameOnOneToFourRanks() throws {
-    try checkLosses(globalBatch: 8, steps: 50)
-  }
-
-  func testLossesAreTheSameOnOneToFourRanksWhenTheBatchDividesNothing() throws {
-    try checkLosses(globalBatch: 7, steps: 50)
-  }
-
-  private func checkLosses(globalBatch: Int, steps: Int) throws {
-    let set = settings(globalBatch: globalBatch)
-    try program.succeed(train("1", maxSteps: steps, set: set))
-    let reference = try Metrics(path("1"))
-    XCTAssertEqual(reference.steps, Array(1...steps))
-    XCTAssertTrue(reference.lines("step").allSatisfy { ($0.number("collisionRate") ?? 0) > 0 }, "pairs collide")
-    for ranks in 2...4 {
-      try program.succeed(train("\(ranks)", maxSteps: steps, set: set), ranks: ranks)
-      let metrics = try Metrics(path("\(ranks)"))
-      assertCloseLosses(metrics, reference, "\(ranks) ranks")
-      XCTAssertEqual(
-        metrics.lines("step").map { $0.written("samples") }, reference.lines("step").map { $0.written("samples") })
+    for (name, collides) in [("ntc", true), ("none", false)] {
+      try assertFiftyLossesDoNotDependOnRanks(name, collides: collides)
     }
   }
 

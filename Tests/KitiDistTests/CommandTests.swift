@@ -6,7 +6,7 @@ final class CommandTests: ProgramTestCase {
   private let commands = [
     [], ["train"], ["evaluate"], ["inspect"], ["data"], ["data", "make"], ["data", "make", "burgers"],
     ["data", "import"], ["data", "import", "cifar10"], ["data", "import", "images"], ["data", "inspect"], ["bench"],
-    ["bench", "fno1d"], ["bench", "loader"], ["bench", "resnet18"], ["bench", "allreduce"], ["plan"],
+    ["bench", "fno1d"], ["bench", "loader"], ["bench", "resnet18"], ["bench", "allreduce"], ["plan"], ["report"],
   ]
 
   func testHelpOfEveryCommandIsPrinted() throws {

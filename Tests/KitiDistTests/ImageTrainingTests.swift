@@ -34,19 +34,12 @@ final class ImageTrainingTests: ProgramTestCase {
     assertSameArrays(try program.inspect(path("parts")), try program.inspect(path("whole")))
   }
 
-  func testSynchronisedBatchNormMakesTheNumberOfRanksIndifferent() throws {
-    // 7 divides nothing, and leaves ranks without samples in the last batch of an epoch. Few steps: in the end rounding
-    // decides some pair otherwise, and the runs part.
-    let set = [
-      "training.batch=null", "training.globalBatch=7", "training.syncBatchNorm=true", "model.collision.streams=sample",
-      "model.dropout=0.2",
-    ]
-    try program.succeed(train("1", maxSteps: 8, set: set))
-    let reference = try Metrics(path("1"))
-    XCTAssertTrue(reference.lines("step").allSatisfy { ($0.number("collisionRate") ?? 0) > 0 }, "pairs collide")
-    for ranks in 2...4 {
-      try program.succeed(train("\(ranks)", maxSteps: 8, set: set), ranks: ranks)
-      assertCloseLosses(try Metrics(path("\(ranks)")), reference, tolerance: 2e-5, "\(ranks) ranks")
+  /// 7 divides nothing, and leaves ranks without samples in the last batch of an epoch. The learning rate is one at which
+  /// so small a network would make 1e-2 of a rounding in these steps.
+  func testSynchronisedBatchNormMakesTheNumberOfRanksIndifferentForFiftySteps() throws {
+    let set = ["training.syncBatchNorm=true", "model.dropout=0.2"]
+    for (name, collides) in [("ntc", true), ("none", false)] {
+      try assertFiftyLossesDoNotDependOnRanks(name, set: set, collides: collides)
     }
   }
 

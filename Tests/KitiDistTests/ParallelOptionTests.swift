@@ -76,6 +76,16 @@ final class ParallelOptionTests: ProgramTestCase {
     assertCloseLosses(try Metrics(path("run")), try Metrics(path("whole")), tolerance: 1e-3)
   }
 
+  func testRatesOfWholeLayersDoNotDependOnShards() throws {
+    let lars = ["optimizer={kind: lars, learningRate: 0.5, trust: 0.02, weightDecay: 1e-4, schedule: {kind: constant}}"]
+    let sharded = base + lars + ["parallel.shardOptimizer=true"]
+    try program.succeed(train("whole", maxSteps: 12, set: base + lars), ranks: 2)
+    try program.succeed(train("run", maxSteps: 4, set: sharded), ranks: 4)
+    try program.succeed(train(resume: "run", maxSteps: 8, set: base + lars), ranks: 3)
+    try program.succeed(train(resume: "run", maxSteps: 12, set: sharded), ranks: 3)
+    assertCloseLosses(try Metrics(path("run")), try Metrics(path("whole")))
+  }
+
   func testResidualsOfCompressionGoOnOnAnotherNumberOfRanks() throws {
     let set = base + ["parallel.compression=bf16"]
     try program.succeed(train("whole", maxSteps: 12, set: base), ranks: 2)

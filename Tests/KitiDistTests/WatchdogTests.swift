@@ -71,6 +71,21 @@ final class WatchdogTests: ProgramTestCase {
     try assertTail("run", rank: 1, endsIn: "forward")
   }
 
+  func testStuckRankOfAnEvaluationIsNamed() throws {
+    try program.succeed(train("run", maxSteps: 2), ranks: 2)
+    let before = Snapshot(folder)
+    let arguments = ["evaluate", path("run"), "--set", "parallel.watchdogSeconds=1"]
+    let job = try program.start(arguments, ranks: 2, environment: ["KITI_TEST_DELAY": "1:1000"])
+    defer { job.end() }
+    assertEnded(
+      job,
+      naming: [
+        "watchdog on rank 0: rank 1 has not reached", "alive, at work or stuck in step 2, evaluation",
+        "start the evaluation again",
+      ])
+    XCTAssertEqual(Snapshot(folder).differences(from: before), [], "on the disk")
+  }
+
   func testRankThatPausesForLessThanTheLimitEndsNothing() throws {
     let job = try program.start(train("run", limit: 30), ranks: 2)
     defer { job.end() }

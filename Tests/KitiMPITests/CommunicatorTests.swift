@@ -29,6 +29,10 @@ final class CommunicatorTests: MPITestCase {
         || choices["OMPI_MCA_io_romio321_priority"] != nil)
   }
 
+  func testSumsOfBucketsTakeTheAlgorithmThatHalvesThem() {
+    XCTAssertNotNil(ProcessInfo.processInfo.environment["OMPI_MCA_coll_libnbc_iallreduce_algorithm"])
+  }
+
   func testWorldAndSingleAreNumbered() throws {
     XCTAssertTrue((0..<Communicator.world.size).contains(Communicator.world.rank))
     XCTAssertEqual(Communicator.single.size, 1)

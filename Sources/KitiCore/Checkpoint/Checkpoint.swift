@@ -44,7 +44,7 @@ public enum Checkpoint {
   /// - Parameters:
   ///   - optimizerState: the arrays to fill; `nil` to leave the optimizer's state in the file.
   ///   - shard: which part of the optimizer's state this rank wants; nil for all of it.
-  ///   - otherState: arrays to fill that are whole whatever the optimizer's are.
+  ///   - otherState: arrays to fill that are whole whatever the optimizer's are; also without the optimizer's.
   ///   - residual: receives what compression kept: on as many ranks as wrote it each rank its own, else the sums of
   ///     some ranks' each, so that their total stays. Zero if the file has none. Nil to leave it in the file.
   /// - Throws: on every rank the same `KitiError`: `.badData` if the file is no checkpoint, cut short, damaged or of a
@@ -54,7 +54,8 @@ public enum Checkpoint {
   public static func read(
     from path: String, into store: ParameterStore,
     optimizerState: [(name: String, buffer: AlignedBuffer<Float>)]?, shard: OptimizerShard? = nil,
-    otherState: [(name: String, buffer: AlignedBuffer<Float>)] = [], residual: AlignedBuffer<Float>? = nil, communicator: Communicator
+    otherState: [(name: String, buffer: AlignedBuffer<Float>)] = [], residual: AlignedBuffer<Float>? = nil,
+    communicator: Communicator
   ) throws -> TrainingState {
     try CheckpointReader(path, communicator).read(
       into: store, optimizerState, shard ?? OptimizerShard(whole: store.count), otherState, residual).state

@@ -17,16 +17,17 @@ struct CheckpointFit {
     }
   }
 
+  /// - Parameter allowsMore: states that are not asked for may be there.
   /// - Throws: `KitiError`, kind `.usage`, if the file holds other states than these or their arrays differ.
-  func checkOptimizer(_ states: [(name: String, parameters: [Parameter])]) throws {
+  func checkStates(_ states: [(name: String, parameters: [Parameter])], allowsMore: Bool) throws {
     let names = states.map(\.name)
     let found = try root.group(CheckpointArrays.optimizer).children().map(\.name)
-    guard found == names.sorted() else {
+    guard allowsMore ? Set(found).isSuperset(of: names) : found == names.sorted() else {
       func list(_ names: [String]) -> String { names.isEmpty ? "none" : names.sorted().joined(separator: ", ") }
       throw KitiError(
         .usage,
-        "\(path): the checkpoint is of another optimizer: it holds the states \(list(found)), and this one has "
-          + "\(list(names)).",
+        "\(path): the checkpoint is \(allowsMore ? "without what is needed of it" : "of another optimizer"): it holds "
+          + "the states \(list(found)), and this one has \(list(names)).",
         remedy: "Use the optimizer that the checkpoint was made with: it holds its configuration (kiti-dist inspect).")
     }
     for (name, parameters) in states {

@@ -17,8 +17,8 @@ struct CheckpointReader {
   }
 
   func read(
-    into store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)]?, _ shard: OptimizerShard,
-    _ otherState: [(name: String, buffer: AlignedBuffer<Float>)], _ residual: AlignedBuffer<Float>?
+    into store: ParameterStore, _ optimizerState: [(name: String, buffer: AlignedBuffer<Float>)]?,
+    _ shard: OptimizerShard, _ otherState: [(name: String, buffer: AlignedBuffer<Float>)], _ residual: AlignedBuffer<Float>?
   ) throws -> CheckpointHeader {
     let arrays = try together {
       try CheckpointArrays(
@@ -28,11 +28,10 @@ struct CheckpointReader {
     let header = try readHeader { root in
       let fit = CheckpointFit(path: path, root: root)
       try fit.checkModel(store.parameters + store.statistics)
-      guard let optimizerState else { return }
-      try fit.checkOptimizer(
-        (optimizerState + otherState).map {
+      try fit.checkStates(
+        ((optimizerState ?? []) + otherState).map {
           ($0.name, store.parameters + ($0.buffer.count > store.count ? store.statistics : []))
-        })
+        }, allowsMore: optimizerState == nil)
     }
     try together {
       let file = try HDF5File.open(path)

@@ -52,8 +52,10 @@ extension TrainingState {
   /// The state as numbers that a broadcast moves bit for bit.
   var words: [UInt64] {
     Self.counters.map { UInt64(bitPattern: Int64(self[keyPath: $0.field])) }
-      + [seed, elapsedSeconds.bitPattern, bestMetric == nil ? 0 : 1, (bestMetric ?? 0).bitPattern, learningRateFactor.bitPattern]
-      + collisionLengths.map(\.bitPattern)
+      + [
+        seed, elapsedSeconds.bitPattern, bestMetric == nil ? 0 : 1, (bestMetric ?? 0).bitPattern,
+        learningRateFactor.bitPattern,
+      ] + collisionLengths.map(\.bitPattern)
   }
 
   init(words: [UInt64]) {

@@ -67,9 +67,7 @@ public final class BatchNorm2D: Layer {
   ) {
     let (offset, rows) = (samples.lowerBound * places * channels, samples.count * places)
     let sums = startSums()
-    if pass.isTraining {
-      addChannelSums(input + offset, times: input + offset, rows: rows, channels: channels, to: sums)
-    }
+    if pass.isTraining { addSums(input, times: input, samples: samples, to: sums) }
     fold(input + offset, samples: samples.count, pass: pass)
     normalize(
       input + offset, scale: foldedScale, shift: foldedShift, rows: rows, channels: channels, into: output + offset)
@@ -80,12 +78,27 @@ public final class BatchNorm2D: Layer {
     into inputGradient: UnsafeMutablePointer<Float>?, samples: Range<Int>, pass: Pass
   ) {
     let (offset, rows) = (samples.lowerBound * places * channels, samples.count * places)
-    addChannelSums(outputGradient + offset, times: input + offset, rows: rows, channels: channels, to: gradientSums)
+    addSums(outputGradient, times: input, samples: samples, to: gradientSums)
     let norm = foldBackward(input + offset, pass: pass)
     guard let inputGradient else { return }
     normalizeGradient(
       outputGradient + offset, gradientScale: norm.gradientScale, norm.output, outputScale: norm.outputScale,
       shift: norm.shift, rows: rows, channels: channels, into: inputGradient + offset)
+  }
+
+  /// Adds the sums of x and of x · factor by samples: they do not depend on which of them are together in a batch.
+  ///
+  /// - Parameters:
+  ///   - x, factor: of the batch's first sample, `[batch, height, width, channels]`.
+  ///   - sums: `[2, channels]`.
+  package func addSums(
+    _ x: UnsafePointer<Float>, times factor: UnsafePointer<Float>, samples: Range<Int>,
+    to sums: UnsafeMutablePointer<Double>
+  ) {
+    for sample in samples {
+      let offset = sample * places * channels
+      addChannelSums(x + offset, times: factor + offset, rows: places, channels: channels, to: sums)
+    }
   }
 
   // MARK: - Folded into what is around it
@@ -112,7 +125,7 @@ public final class BatchNorm2D: Layer {
       moments.pointer[2 * channels] = Double(samples * places)
       pass.reducer?.sum(moments.buffer)
       count = moments.pointer[2 * channels]
-      measure(input, rows: samples * places, pass)
+      measure(input, samples: samples, pass)
     } else {
       for channel in 0..<channels {
         centre.pointer[channel] = Double(mean.values[channel])
@@ -127,7 +140,7 @@ public final class BatchNorm2D: Layer {
   }
 
   /// Mean, inverse deviation and running statistics from the sums of all ranks.
-  private func measure(_ input: UnsafePointer<Float>, rows: Int, _ pass: Pass) {
+  private func measure(_ input: UnsafePointer<Float>, samples: Int, _ pass: Pass) {
     guard count > 0 else { return }
     var isAccurate = true
     for channel in 0..<channels {
@@ -139,7 +152,12 @@ public final class BatchNorm2D: Layer {
       // The sums are those of all ranks, and so is the decision.
       for channel in 0..<channels { folded.pointer[channel] = Float(centre.pointer[channel]) }
       moments.buffer.update(repeating: 0)
-      addCentredSums(input, centre: folded.pointer, rows: rows, channels: channels, to: moments.pointer)
+      // By samples: then the sums do not depend on which are together.
+      for sample in 0..<samples {
+        addCentredSums(
+          input + sample * places * channels, centre: folded.pointer, rows: places, channels: channels,
+          to: moments.pointer)
+      }
       pass.reducer?.sum(moments.buffer)
     }
     for channel in 0..<channels {
@@ -160,6 +178,14 @@ public final class BatchNorm2D: Layer {
     running = Float((1 - Self.momentum) * Double(running) + Self.momentum * value)
   }
 
+  private func add(_ gradient: Double, to parameter: Parameter, _ channel: Int) {
+    if let sums = parameter.sampleSums {
+      sums[channel] += gradient
+    } else {
+      parameter.gradients[channel] += Float(gradient)
+    }
+  }
+
   /// From `gradientSums`: adds the gradients of scale and shift, and says how the output's gradient becomes the
   /// input's.
   ///
@@ -172,8 +198,8 @@ public final class BatchNorm2D: Layer {
     let sums = gradientMoments.pointer
     for channel in 0..<channels {
       let turned = sums[channels + channel] - centre.pointer[channel] * sums[channel]
-      scale.gradients[channel] += Float(factor * inverseDeviation.pointer[channel] * turned)
-      shift.gradients[channel] += Float(factor * sums[channel])
+      add(factor * inverseDeviation.pointer[channel] * turned, to: scale, channel)
+      add(factor * sums[channel], to: shift, channel)
     }
     pass.reducer?.sum(gradientMoments.buffer)
     let gradientScale = folded.pointer + 2 * channels

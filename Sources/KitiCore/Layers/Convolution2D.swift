@@ -1,13 +1,14 @@
 /// A convolution of images with square kernels and zero padding of half a kernel (LeCun et al. 1989), without a bias.
 ///
 /// Input `[height, width, in]`, output `[⌈height/stride⌉, ⌈width/stride⌉, out]` for odd kernels; `weight`
-/// `[kernel, kernel, in, out]` starts normal with the deviation √(2 / (kernel² · out)) (He et al. 2015, §2.2, in its backward form).
+/// `[kernel, kernel, in, out]` starts normal with the deviation √(2 / (kernel² · out)) (He et al. 2015, §2.2, in its
+/// backward form).
 public final class Convolution2D: Layer {
   public let inputShape: [Int]
   public let outputShape: [Int]
   public let weight: Parameter
   package let shape: ConvolutionShape
-  package let kernel: any ConvolutionKernel
+  private let kernel: any ConvolutionKernel
 
   /// - Parameters:
   ///   - path: of the layer in the model.
@@ -40,8 +41,8 @@ public final class Convolution2D: Layer {
   public func forward(
     _ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Range<Int>, pass: Pass
   ) {
-    kernel.forward(
-      ConvolutionSource(input + samples.lowerBound * shape.inputSize), weight: weight.values,
+    forward(
+      ConvolutionSource(input + samples.lowerBound * shape.inputSize),
       into: output + samples.lowerBound * shape.outputSize, samples: samples.count, sums: nil)
   }
 
@@ -49,11 +50,45 @@ public final class Convolution2D: Layer {
     _ input: UnsafePointer<Float>, outputGradient: UnsafePointer<Float>,
     into inputGradient: UnsafeMutablePointer<Float>?, samples: Range<Int>, pass: Pass
   ) {
-    kernel.backward(
+    backward(
       ConvolutionSource(input + samples.lowerBound * shape.inputSize),
-      gradient: ConvolutionGradient(outputGradient + samples.lowerBound * shape.outputSize), weight: weight.values,
-      weightGradient: weight.gradients,
-      inputGradient: inputGradient.map { $0 + samples.lowerBound * shape.inputSize }, finish: GradientFinish(),
+      gradient: ConvolutionGradient(outputGradient + samples.lowerBound * shape.outputSize),
+      into: inputGradient.map { $0 + samples.lowerBound * shape.inputSize }, finish: GradientFinish(),
       samples: samples.count)
+  }
+
+  /// The kernel's pass for the first samples; where sums over samples are kept apart, sample by sample.
+  func forward(
+    _ source: ConvolutionSource, into output: UnsafeMutablePointer<Float>, samples: Int,
+    sums: UnsafeMutablePointer<Double>?
+  ) {
+    guard weight.sampleSums != nil else {
+      return kernel.forward(source, weight: weight.values, into: output, samples: samples, sums: sums)
+    }
+    for sample in 0..<samples {
+      kernel.forward(
+        source.advanced(by: sample * shape.inputSize), weight: weight.values,
+        into: output + sample * shape.outputSize, samples: 1, sums: sums)
+    }
+  }
+
+  /// The same backward.
+  func backward(
+    _ source: ConvolutionSource, gradient: ConvolutionGradient, into inputGradient: UnsafeMutablePointer<Float>?,
+    finish: GradientFinish, samples: Int
+  ) {
+    guard weight.sampleSums != nil else {
+      return kernel.backward(
+        source, gradient: gradient, weight: weight.values, weightGradient: weight.gradients,
+        inputGradient: inputGradient, finish: finish, samples: samples)
+    }
+    for sample in 0..<samples {
+      let (inputs, outputs) = (sample * shape.inputSize, sample * shape.outputSize)
+      kernel.backward(
+        source.advanced(by: inputs), gradient: gradient.advanced(by: outputs), weight: weight.values,
+        weightGradient: weight.gradients, inputGradient: inputGradient.map { $0 + inputs },
+        finish: finish.advanced(by: inputs), samples: 1)
+      weight.takeSample()
+    }
   }
 }

@@ -36,6 +36,10 @@ public final class Linear: Layer {
   public func forward(
     _ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Range<Int>, pass: Pass
   ) {
+    if weight.sampleSums != nil, samples.count > 1 {
+      for sample in samples { forward(input, into: output, samples: sample..<sample + 1, pass: pass) }
+      return
+    }
     let rows = samples.count * places
     let source = input + samples.lowerBound * places * inputs
     let target = output + samples.lowerBound * places * outputs
@@ -73,6 +77,13 @@ public final class Linear: Layer {
     _ input: UnsafePointer<Float>, outputGradient: UnsafePointer<Float>,
     into inputGradient: UnsafeMutablePointer<Float>?, samples: Range<Int>, prepared: Bool
   ) {
+    if weight.sampleSums != nil, samples.count > 1 {
+      for sample in samples {
+        backward(
+          input, outputGradient: outputGradient, into: inputGradient, samples: sample..<sample + 1, prepared: prepared)
+      }
+      return
+    }
     let rows = samples.count * places
     let source = input + samples.lowerBound * places * inputs
     let gradient = outputGradient + samples.lowerBound * places * outputs
@@ -92,6 +103,8 @@ public final class Linear: Layer {
         inputs, outputs, rows, Matrix(source, rowStride: inputs).transposed, Matrix(gradient, rowStride: outputs),
         into: weight.gradients, rowStride: outputs, start: .accumulate)
     }
+    weight.takeSample()
+    bias.takeSample()
     guard let inputGradient else { return }
     multiply(
       rows, inputs, outputs, Matrix(gradient, rowStride: outputs), transposed,

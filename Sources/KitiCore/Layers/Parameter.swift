@@ -26,6 +26,8 @@ public final class Parameter: @unchecked Sendable {
   /// Set when the parameter is laid out in a store.
   public internal(set) var values: UnsafeMutablePointer<Float>
   public internal(set) var gradients: UnsafeMutablePointer<Float>
+  /// Where gradients of samples are added up apart, in double precision; nil where `gradients` are all there is.
+  package internal(set) var sampleSums: UnsafeMutablePointer<Double>?
   /// Where it ends in the store, with the gap behind it.
   package internal(set) var endInStore = 0
 
@@ -37,6 +39,16 @@ public final class Parameter: @unchecked Sendable {
     count = shape.reduce(1, *)
     values = Parameter.unplaced
     gradients = Parameter.unplaced
+  }
+
+  /// Moves what one sample has left in `gradients` to the sums over samples, if they are kept: they do not depend on which
+  /// samples are together in a batch but for the last digits of double precision.
+  package func takeSample() {
+    guard let sampleSums else { return }
+    for index in 0..<count {
+      sampleSums[index] += Double(gradients[index])
+      gradients[index] = 0
+    }
   }
 
   /// A pointer that no access survives, so that a forgotten layout is seen at once.
@@ -62,6 +74,8 @@ public final class ParameterStore: @unchecked Sendable {
   /// Parameters, then statistics.
   public let values: AlignedBuffer<Float>
   public let gradients: AlignedBuffer<Float>
+  /// What the parameters' pointers are to.
+  private var sampleSums: AlignedBuffer<Double>?
 
   /// Lays the parameters out and initializes them.
   ///
@@ -119,6 +133,12 @@ public final class ParameterStore: @unchecked Sendable {
         }
       }
     }
+  }
+
+  /// From now on gradients of samples are added up apart, in this array as long as `gradients`.
+  func keepSampleSums(in sums: AlignedBuffer<Double>) {
+    sampleSums = sums
+    for (parameter, range) in zip(parameters, ranges) { parameter.sampleSums = sums.pointer + range.lowerBound }
   }
 
   /// Floats of the parameters, gaps included: the length of `gradients`.

@@ -86,6 +86,10 @@ public final class SpectralConvolution1D: Layer {
 
   /// Step 2: Y_k = X_k · W_k for the samples of the batch.
   package func mix(_ samples: Range<Int>) {
+    if weight.sampleSums != nil, samples.count > 1 {
+      for sample in samples { mix(sample..<sample + 1) }
+      return
+    }
     let (xRow, yRow, plane) = (2 * inputs, 2 * outputs, inputs * outputs)
     for mode in 0..<modes {
       let x = inputSpectrum.pointer + (mode * capacity + samples.lowerBound) * xRow
@@ -117,6 +121,11 @@ public final class SpectralConvolution1D: Layer {
 
   /// Backward step 2: dW_k += conj(X_k)ᵀ · dY_k, and dX_k = dY_k · conj(W_k)ᵀ in place of X.
   package func mixBackward(_ samples: Range<Int>, needsInputGradient: Bool) {
+    if weight.sampleSums != nil, samples.count > 1 {
+      for sample in samples { mixBackward(sample..<sample + 1, needsInputGradient: needsInputGradient) }
+      return
+    }
+    defer { weight.takeSample() }
     let (xRow, yRow, plane) = (2 * inputs, 2 * outputs, inputs * outputs)
     let batch = samples.count
     let transposedReal = transposedWeight.pointer

@@ -112,6 +112,7 @@ public final class WhiteningConvolution: Layer {
     for sample in samples {
       addColumnSums(
         outputGradient + sample * places * 2 * patchSize, rows: places, columns: 2 * patchSize, to: bias.gradients)
+      bias.takeSample()
     }
   }
 }

@@ -103,9 +103,12 @@ final class LiftedFourierBlock {
       start: .accumulate)
     // The third channel of u is one: its row of the moments is the sum over places.
     addColumnSums(moments.pointer + 2 * width, rows: 1, columns: width, to: block.pointwise.bias.gradients)
+    block.pointwise.weight.takeSample()
+    block.pointwise.bias.takeSample()
     multiply(
       Self.channels, width, width, Matrix(moments.pointer, rowStride: width), block.pointwise.transposed,
       into: liftGradient.pointer, rowStride: width, start: .accumulate)
+    takeSample()
     block.moveBackward(sample, pass: pass)
   }
 
@@ -120,12 +123,22 @@ final class LiftedFourierBlock {
         Matrix(block.spectral.inputRow(mode, sample), rowStride: width), into: liftGradient.pointer, rowStride: width,
         start: .accumulate)
     }
+    takeSample()
   }
 
   /// Backward step 4, once for the batch: the gradients of the lift's parameters.
   func endBackward() {
     addColumnSums(liftGradient.pointer, rows: 1, columns: 2 * width, to: lift.weight.gradients)
     addColumnSums(liftGradient.pointer + 2 * width, rows: 1, columns: width, to: lift.bias.gradients)
+  }
+
+  /// Where sums over samples are kept apart, the part of one sample goes there at once.
+  private func takeSample() {
+    guard lift.weight.sampleSums != nil else { return }
+    endBackward()
+    lift.weight.takeSample()
+    lift.bias.takeSample()
+    liftGradient.pointer.update(repeating: 0, count: liftGradient.count)
   }
 
   private func field(_ sample: Int) -> UnsafeMutablePointer<Float> {

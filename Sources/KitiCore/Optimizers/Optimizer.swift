@@ -6,6 +6,16 @@ public protocol Optimizer: AnyObject {
   /// whole store.
   var state: [(name: String, buffer: AlignedBuffer<Float>)] { get }
 
+  /// Takes, before the updates of a step, what the rule needs to know of whole parameters. Collective if the state is of a
+  /// part of the store and there is something to take; most rules need nothing.
+  ///
+  /// - Parameters:
+  ///   - values, gradients: the whole store's; of the gradients only the optimizer's own part counts.
+  ///   - sumOverRanks: replaces numbers by their sums over the ranks that share the store.
+  func measure(
+    values: UnsafePointer<Float>, gradients: UnsafePointer<Float>,
+    sumOverRanks: (UnsafeMutableBufferPointer<Double>) throws -> Void) throws
+
   /// - Parameters:
   ///   - values, gradients: of the number that the first of the state arrays belongs to, so that one index serves all
   ///     of them; gradients are zero afterwards. A rank of a sharded run, whose state is of several pieces of the
@@ -17,6 +27,13 @@ public protocol Optimizer: AnyObject {
   func update(
     values: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>, range: Range<Int>,
     learningRate: Float, step: Int, gradientScale: Float)
+}
+
+extension Optimizer {
+  public func measure(
+    values: UnsafePointer<Float>, gradients: UnsafePointer<Float>,
+    sumOverRanks: (UnsafeMutableBufferPointer<Double>) throws -> Void
+  ) throws {}
 }
 
 /// Calls `body` with the offset of each whole vector, then of each number left over; ranges of the

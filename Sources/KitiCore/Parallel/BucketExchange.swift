@@ -14,9 +14,6 @@ enum BucketWork {
 ///
 /// One thread at a time uses it. Messages move only inside its methods.
 protocol BucketExchange: AnyObject {
-  /// What `begin` may be asked for.
-  func supports(_ work: BucketWork) -> Bool
-
   /// Begins with an array, from which no bucket may leave yet. Nothing is under way.
   func begin(_ work: BucketWork, on numbers: UnsafeMutablePointer<Float>)
 
@@ -51,10 +48,8 @@ final class AllreduceExchange: BucketExchange {
     requests = RequestSet(capacity: layout.bucketCount)
   }
 
-  func supports(_ work: BucketWork) -> Bool { work == .sum }
-
   func begin(_ work: BucketWork, on numbers: UnsafeMutablePointer<Float>) {
-    precondition(supports(work), "an allreduce sums whole buckets")
+    precondition(work == .sum, "an allreduce sums whole buckets")
     self.numbers = numbers
     started = 0
   }
@@ -76,8 +71,8 @@ final class AllreduceExchange: BucketExchange {
 
   func complete() throws(MPIError) { try requests.waitAll() }
 
-  /// On average over the ranks, whichever algorithm the library takes: every number but those of a rank's own part twice.
-  /// In a tree, which Open MPI takes for sums in place, the root sends more and most ranks send less.
+  /// On average over the ranks, whichever algorithm the library takes: every number but those of a rank's own part
+  /// twice. In a tree, which Open MPI takes unless told, the root sends more and most ranks send less.
   func bytesSent(_ work: BucketWork) -> Int {
     2 * (layout.count - layout.count / layout.ranks) * MemoryLayout<Float>.stride
   }

@@ -12,6 +12,7 @@ import Synchronization
 /// it.
 final class CommunicationThread: @unchecked Sendable {
   private let exchange: any BucketExchange
+  private let times: BucketTimes
   private let condition = NSCondition()
   private let released = Atomic<Int>(0)
   private let isAwaited = Atomic<Bool>(false)
@@ -24,13 +25,15 @@ final class CommunicationThread: @unchecked Sendable {
   /// Between two looks at the messages.
   private static let pauseMicroseconds: UInt32 = 20
 
-  init(_ exchange: any BucketExchange) throws {
+  /// - Parameter times: learns when buckets leave and arrive; for the caller after `complete`.
+  init(_ exchange: any BucketExchange, _ times: BucketTimes) throws {
     guard MPI.providedThreadLevel >= .serialized else {
       throw KitiError(
         .failed, "parallel.progress is thread, and this MPI lets only the thread that started it communicate.",
         remedy: "Set parallel.progress to poll, or use an MPI that was built with thread support.")
     }
     self.exchange = exchange
+    self.times = times
     let thread = Thread { [self] in run() }
     thread.name = "communication"
     thread.start()
@@ -40,6 +43,7 @@ final class CommunicationThread: @unchecked Sendable {
   func begin(_ work: BucketWork, on numbers: UnsafeMutablePointer<Float>) {
     condition.withLock {
       exchange.begin(work, on: numbers)
+      times.reset()
       released.store(0, ordering: .releasing)
       finished = 0
     }
@@ -104,7 +108,9 @@ final class CommunicationThread: @unchecked Sendable {
     var count = count
     try exchange.release(count)
     while true {
+      times.note(released: count, arrived: exchange.arrived)
       let isIdle = try exchange.advance()
+      times.note(released: count, arrived: exchange.arrived)
       let now = released.load(ordering: .acquiring)
       if now > count {
         count = now

@@ -45,8 +45,6 @@ final class DirectExchange: BucketExchange {
     treeSum = RankTreeSum(ranks: layout.ranks)
   }
 
-  func supports(_ work: BucketWork) -> Bool { true }
-
   func begin(_ work: BucketWork, on numbers: UnsafeMutablePointer<Float>) {
     self.work = work
     self.numbers = numbers

@@ -20,7 +20,7 @@ public final class GradientAverager: GradientObserver {
 
   private let store: ParameterStore
   private let communicator: Communicator
-  /// Hears of each bucket, unless a thread of its own moves them.
+  /// Hears of each bucket; where a thread of its own moves them, once all have arrived.
   public weak var observer: (any CommunicationObserver)?
   private let layout: BucketLayout
   /// Nil where gradients stay.
@@ -30,9 +30,7 @@ public final class GradientAverager: GradientObserver {
   /// One number a rank, for norms.
   private let partials: AlignedBuffer<Double>
   private var isOpen = false
-  /// Buckets that the observer has heard of.
-  private var begun = 0
-  private var ended = 0
+  private let times: BucketTimes
   private var meter = BusyMeter()
   private var exposedSeconds = 0.0
   private var busySeconds = 0.0
@@ -48,9 +46,12 @@ public final class GradientAverager: GradientObserver {
     let isSharded = configuration.shardOptimizer && communicator.size > 1
     work = isSharded ? .sumOwnParts : .sum
     shard = isSharded ? OptimizerShard(layout, rank: communicator.rank) : OptimizerShard(whole: store.count)
-    let stays = communicator.size == 1 || configuration.localSteps > 1
+    let stays = configuration.localSteps > 1 || communicator.size == 1 && !configuration.keepsSampleSums
     exchange = stays ? nil : configuration.exchange(layout, communicator)
-    thread = configuration.progress == .thread ? try exchange.map { try CommunicationThread($0) } : nil
+    if let exchange = exchange as? SampleSumExchange { store.keepSampleSums(in: exchange.sums) }
+    let times = BucketTimes(layout)
+    self.times = times
+    thread = configuration.progress == .thread ? try exchange.map { try CommunicationThread($0, times) } : nil
     partials = AlignedBuffer(count: communicator.size)
     let collected = isSharded ? exchange?.bytesSent(.collectParts) ?? 0 : 0
     bytesPerStep = (exchange?.bytesSent(work) ?? 0) + collected
@@ -80,7 +81,10 @@ public final class GradientAverager: GradientObserver {
       isOpen = true
       return thread.release(buckets)
     }
-    if !isOpen { exchange.begin(work, on: store.gradients.pointer) }
+    if !isOpen {
+      exchange.begin(work, on: store.gradients.pointer)
+      times.reset()
+    }
     isOpen = true
     do throws(MPIError) {
       try exchange.release(buckets)
@@ -101,6 +105,7 @@ public final class GradientAverager: GradientObserver {
     defer { exposedSeconds += MPI.wallTime - start }
     if let thread {
       busySeconds += try thread.complete()
+      if let observer { times.report(to: observer) }
     } else {
       try exchange.complete()
       report(exchange, released: layout.bucketCount)
@@ -109,19 +114,13 @@ public final class GradientAverager: GradientObserver {
     }
     bytesSent += exchange.bytesSent(work)
     isOpen = false
-    (begun, ended) = (0, 0)
   }
 
-  /// Tells the observer which buckets have left and arrived since it heard last.
+  /// Tells the observer which buckets have arrived since it heard last.
   private func report(_ exchange: any BucketExchange, released: Int) {
     guard let observer else { return }
-    while begun < released {
-      observer.communicationBegins(bytes: MemoryLayout<Float>.stride * layout.bucket(begun).count)
-      begun += 1
-    }
-    let arrived = exchange.arrived
-    if arrived > ended { observer.communicationEnds(count: arrived - ended) }
-    ended = max(ended, arrived)
+    times.note(released: released, arrived: exchange.arrived)
+    times.report(to: observer)
   }
 
   /// The norm of the gradients, the same on every rank. Collective.
@@ -133,6 +132,15 @@ public final class GradientAverager: GradientObserver {
     }
     guard shard.layout != nil else { return own.squareRoot() }
     return try sumInOrder(own).squareRoot()
+  }
+
+  /// Replaces what each rank has added up over its shard by the sums over all ranks. Collective; nothing to do where each
+  /// rank has the whole store.
+  public func sumOverShards(_ numbers: UnsafeMutableBufferPointer<Double>) throws {
+    guard shard.layout != nil, !numbers.isEmpty else { return }
+    let start = MPI.wallTime
+    defer { exposedSeconds += MPI.wallTime - start }
+    try communicator.allreduce(inPlace: numbers, .sum)
   }
 
   /// Shares the parameters that each rank has updated, and clears the gradients of the others'. Collective; nothing to
@@ -196,10 +204,13 @@ public struct CommunicationReport: Sendable {
 }
 
 extension ParallelConfiguration {
-  /// What moves the buckets that this asks for. MPI's own allreduce only sums whole buckets, in fp32, in an order of
-  /// its own.
+  /// Whether gradients of samples are added up apart, in double precision.
+  var keepsSampleSums: Bool { compression == .none && reduction == .ordered && !shardOptimizer }
+
+  /// What moves the buckets that this asks for. MPI's own allreduce only sums whole buckets, in an order of its own.
   func exchange(_ layout: BucketLayout, _ communicator: Communicator) -> any BucketExchange {
-    if compression == .none, reduction == .fast, !shardOptimizer {
+    if keepsSampleSums { return SampleSumExchange(layout: layout, communicator: communicator) }
+    if compression == .none, !shardOptimizer {
       return AllreduceExchange(layout: layout, communicator: communicator)
     }
     return DirectExchange(layout: layout, communicator: communicator, isCompressed: compression == .bf16)

@@ -9,23 +9,35 @@ public struct MergedTimeline: Sendable {
   public var events: Int
   /// Ranks whose files end before their run did.
   public var cutOff: [Int]
+  /// The last steps; nil if they are not on all ranks.
+  public var excerpt: TimelineExcerpt?
 
-  /// - Throws: `KitiError` of kind `.usage` if the folder holds no timelines, `.badData` if one is none.
-  public static func write(run folder: String, to output: String) throws -> MergedTimeline {
-    let ranks = try ranks(in: folder)
+  /// - Returns: nil, and nothing is written, if the folder holds no timelines.
+  /// - Throws: `KitiError` of kind `.badData` if one is none.
+  public static func write(run folder: String, to output: String) throws -> MergedTimeline? {
+    let ranks = ranks(in: folder)
+    guard !ranks.isEmpty else { return nil }
     var result = MergedTimeline(ranks: ranks, events: 0, cutOff: [])
+    var tails: [(rank: Int, lines: [String])] = []
     try FileManager.default.makeParent(of: output)
     guard let file = fopen(output, "w") else { throw failure(output) }
     defer { fclose(file) }
     fputs(TimelineText.opening, file)
     for rank in ranks {
       let path = "\(folder)/\(TimelineFile.name(rank: rank))"
+      let keepsTail = tails.count < TimelineExcerpt.mostRanks
+      var tail: [String] = []
       let isWhole = try copy(path) { line in
         fputs((result.events == 0 ? "" : TimelineText.separator) + line, file)
         result.events += 1
+        guard keepsTail else { return }
+        tail.append(String(line))
+        if tail.count == 2 * TimelineExcerpt.mostLines { tail.removeFirst(TimelineExcerpt.mostLines) }
       }
       if !isWhole { result.cutOff.append(rank) }
+      if keepsTail { tails.append((rank, tail)) }
     }
+    result.excerpt = TimelineExcerpt(tails: tails)
     fputs(TimelineText.closing, file)
     guard fflush(file) == 0, ferror(file) == 0 else { throw failure(output) }
     return result
@@ -37,17 +49,11 @@ public struct MergedTimeline: Sendable {
       remedy: "Check free space and permissions of its folder.")
   }
 
-  private static func ranks(in folder: String) throws -> [Int] {
+  private static func ranks(in folder: String) -> [Int] {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    let ranks = names.compactMap { name in
+    return names.compactMap { name in
       name.hasPrefix(TimelineFile.prefix) ? Int(name.dropFirst(TimelineFile.prefix.count).dropLast(".json".count)) : nil
-    }
-    guard !ranks.isEmpty else {
-      throw KitiError(
-        .usage, "\(folder) holds no timelines (\(TimelineFile.prefix)*.json).",
-        remedy: "Name the folder of a run that was trained with --timeline.")
-    }
-    return ranks.sorted()
+    }.sorted()
   }
 
   /// Hands over the text of each event.

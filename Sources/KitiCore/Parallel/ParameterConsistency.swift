@@ -34,8 +34,10 @@ public struct ParameterConsistency {
     throw AgreedFailure(
       error: KitiError(
         .failed,
-        "After step \(step) rank\(others.count > 1 ? "s" : "") \(others.map(String.init).joined(separator: ", ")) hold other parameters than rank 0; the first that differs is '\(name)'.",
-        remedy: "Training on would average different models: resume from the last checkpoint, and check these ranks' memory and that all nodes run the same build."),
+        "After step \(step) rank\(others.count > 1 ? "s" : "") \(others.map(String.init).joined(separator: ", ")) hold "
+          + "other parameters than rank 0; the first that differs is '\(name)'.",
+        remedy: "Training on would average different models: resume from the last checkpoint, and check these ranks' "
+          + "memory and that all nodes run the same build."),
       rank: 0)
   }
 }

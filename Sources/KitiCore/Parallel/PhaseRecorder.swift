@@ -1,9 +1,9 @@
-/// Hears from gradient averaging when parts of the gradient leave and when they are known to have arrived.
+/// Hears from gradient averaging of each part of the gradient that has travelled.
 public protocol CommunicationObserver: AnyObject {
-  func communicationBegins(bytes: Int)
-  /// So many of the parts under way are complete. MPI does not say when, only that they are; they count in the order in
-  /// which they began.
-  func communicationEnds(count: Int)
+  /// - Parameters:
+  ///   - start, end: on the monotonic clock, in nanoseconds.
+  ///   - bytes: of the part.
+  func communicationEnded(start: Int64, end: Int64, bytes: Int)
 }
 
 /// Seconds of a rank's time by what it did with them.
@@ -54,17 +54,9 @@ public final class PhaseRecorder {
   private var seconds = PhaseSeconds()
   private var stepsTimed = 0
 
-  /// When each communication under way began and its bytes; number n at n modulo the count.
-  private let begun: AlignedBuffer<Int64>
-  private let sizes: AlignedBuffer<Int>
-  private var begunCount = 0
-  private var endedCount = 0
-  private static let largestUnderWay = 1024
+  private var communications = 0
 
-  public init() {
-    begun = AlignedBuffer(count: Self.largestUnderWay)
-    sizes = AlignedBuffer(count: Self.largestUnderWay)
-  }
+  public init() {}
 
   /// - Parameter step: 1 for the first of the run.
   public func begin(step: Int) {
@@ -95,25 +87,11 @@ public final class PhaseRecorder {
 }
 
 extension PhaseRecorder: CommunicationObserver {
-  public func communicationBegins(bytes: Int) {
-    let place = begunCount % Self.largestUnderWay
-    begun.pointer[place] = MonotonicClock.nanoseconds
-    sizes.pointer[place] = bytes
-    begunCount += 1
-  }
-
-  public func communicationEnds(count: Int) {
-    let now = MonotonicClock.nanoseconds
-    for _ in 0..<count where endedCount < begunCount {
-      // More than fit were under way: the beginning of this one is forgotten.
-      if begunCount - endedCount <= Self.largestUnderWay {
-        let place = endedCount % Self.largestUnderWay
-        spans.add(
-          Span(
-            start: begun.pointer[place], end: now, step: status.step, kind: .communication, phase: phase,
-            number: endedCount, bytes: sizes.pointer[place]))
-      }
-      endedCount += 1
-    }
+  public func communicationEnded(start: Int64, end: Int64, bytes: Int) {
+    spans.add(
+      Span(
+        start: start, end: end, step: status.step, kind: .communication, phase: phase, number: communications,
+        bytes: bytes))
+    communications += 1
   }
 }

@@ -64,7 +64,8 @@ public struct PhaseTimings: Sendable {
     else { return nil }
     let what = slowest.isLoading ? "loading its data" : "its computation"
     return String(
-      format: "rank %d on %@ holds the others up: %@ took it %.0f %% longer than the median of the ranks in the last %d steps",
+      format: "rank %d on %@ holds the others up: %@ took it %.0f %% longer than the median of the ranks "
+        + "in the last %d steps",
       slowest.rank, hosts[slowest.rank], what, slowest.excess * 100, steps)
   }
 

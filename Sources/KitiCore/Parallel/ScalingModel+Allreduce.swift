@@ -1,11 +1,12 @@
 /// How an array is summed over ranks.
 public enum AllreduceAlgorithm: String, Sendable, CaseIterable {
-  /// Up a binomial tree and down again: what Open MPI's non-blocking allreduce does in place, whatever the size
-  /// (coll/libnbc, `nbc_iallreduce.c`). ⌈lg p⌉ levels of whole arrays either way.
+  /// Up a binomial tree and down again: what Open MPI's non-blocking allreduce does in place unless told, whatever the
+  /// size (coll/libnbc, `nbc_iallreduce.c`). ⌈lg p⌉ levels of whole arrays either way.
   case binomial
   /// lg p exchanges of the whole array (Thakur, Rabenseifner and Gropp 2005, on allreduce).
   case recursiveDoubling = "recursive-doubling"
-  /// Reduce-scatter by recursive halving, allgather by recursive doubling (there, after Rabenseifner).
+  /// Reduce-scatter by recursive halving, allgather by recursive doubling (there, after Rabenseifner): what this program
+  /// asks Open MPI for.
   case rabenseifner
   /// 2(p − 1) messages of 1/p of the array to the next rank (Patarasuk and Yuan 2009, §3).
   case ring

@@ -21,7 +21,7 @@ public struct ScalingModel: Sendable {
 
   public init(
     phases: StepPhases, parameterCount: Int, stateCount: Int = 1, parallel: ParallelConfiguration = .init(),
-    accumulation: Int = 1, algorithm: AllreduceAlgorithm = .binomial, cluster: ClusterModel
+    accumulation: Int = 1, algorithm: AllreduceAlgorithm, cluster: ClusterModel
   ) {
     precondition(parameterCount % 16 == 0, "a store has whole cache lines")
     self.phases = phases
@@ -102,9 +102,9 @@ public struct ScalingModel: Sendable {
   /// Of one bucket while gradients are averaged.
   private func cost(_ bytes: Double, _ placement: Placement) -> ExchangeCost {
     let isCompressed = parallel.compression == .bf16
-    let sent = isCompressed ? bytes / 2 : bytes
+    let sent = isCompressed ? bytes / 2 : parallel.keepsSampleSums ? 2 * bytes : bytes
     var cost =
-      switch (parallel.shardOptimizer, isCompressed || parallel.reduction == .ordered) {
+      switch (parallel.shardOptimizer, isCompressed) {
       case (true, _):
         AllreduceAlgorithm.directHalf(bytes: sent, isSummed: true, placement: placement, cluster: cluster)
       case (false, true): AllreduceAlgorithm.direct.cost(bytes: sent, placement: placement, cluster: cluster)
@@ -137,10 +137,11 @@ public struct ScalingModel: Sendable {
   /// Bytes that leave a rank, on average over the ranks: every algorithm but one sends the fewest that suffice.
   private func bytesSent(_ placement: Placement) -> Double {
     guard placement.ranks > 1 else { return 0 }
-    let bytes = Double(parameterCount * MemoryLayout<Float>.stride)
+    let stride = parallel.keepsSampleSums ? MemoryLayout<Double>.stride : MemoryLayout<Float>.stride
+    let bytes = Double(parameterCount * stride)
     let half = bytes * (1 - 1 / Double(placement.ranks))
     let isCompressed = parallel.compression == .bf16
-    let isMPIs = !isCompressed && parallel.reduction == .fast && !parallel.shardOptimizer
+    let isMPIs = !isCompressed && !parallel.shardOptimizer
     let sum =
       isMPIs && algorithm == .recursiveDoubling
       ? bytes * Double(AllreduceAlgorithm.logarithm(placement.ranks)) : 2 * half

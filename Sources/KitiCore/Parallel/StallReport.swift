@@ -58,8 +58,8 @@ package struct StallReport {
     let names = missing.prefix(Self.rowsShown).map { "\($0.rank)" }.joined(separator: ", ")
     let more = missing.count > Self.rowsShown ? " and \(missing.count - Self.rowsShown) more" : ""
     if ranks.count == 1, let own = ranks.first {
-      return "rank \(own.rank) on \(own.host) has waited for \(seconds) (parallel.watchdogSeconds: \(Self.number(limit))), and ranks "
-        + "0 and 1, which watch over all, have not ended the job: their hosts or the links to them are down."
+      return "rank \(own.rank) on \(own.host) has waited for \(seconds) (parallel.watchdogSeconds: "
+        + "\(Self.number(limit))), and ranks 0 and 1, which watch over all, have not ended the job: their hosts or the links to them are down."
     }
     if missing.isEmpty {
       return "no rank gets on: an operation has not completed for \(seconds) (parallel.watchdogSeconds: "
@@ -76,11 +76,12 @@ package struct StallReport {
       return name + "was never heard of: its process is stopped, or its host or the link to it is down."
     }
     if rank.isSilent {
-      return name + "not heard of for \(Self.seconds(rank.silentSeconds)): its process is stopped, or its host or the link to it "
-        + "is down. It was last in step \(report.step), \(report.phase.name)."
+      return name + "not heard of for \(Self.seconds(rank.silentSeconds)): its process is stopped, or its host or the "
+        + "link to it is down. It was last in step \(report.step), \(report.phase.name)."
     }
     let place = report.kind == .file ? "in \(Self.operation(report))" : "at work or stuck"
-    return name + "alive, \(place) in step \(report.step), \(report.phase.name), for \(Self.seconds(report.unchangedSeconds))."
+    return name + "alive, \(place) in step \(report.step), \(report.phase.name), for "
+      + "\(Self.seconds(report.unchangedSeconds))."
   }
 
   /// Missing ranks first, then those that have waited longest.

@@ -1,8 +1,8 @@
 import Foundation
 
 /// A hook of tests of failures: the environment variable `KITI_TEST_DELAY=RANK:SECONDS` makes a rank sleep in the
-/// forward pass of each step, `KITI_TEST_DELAY=RANK:SECONDS@STEP` in that of one; RANK may be `*` for all. Without
-/// the variable it costs nothing.
+/// forward pass of each training step, `KITI_TEST_DELAY=RANK:SECONDS@STEP` in that of one, and before it evaluates a
+/// checkpoint of that step; RANK may be `*` for all. Without the variable it costs nothing.
 struct TestDelay {
   private var seconds = 0.0
   private var step: Int?
@@ -15,9 +15,9 @@ struct TestDelay {
     step = parts.count > 2 ? Int(parts[2]) : nil
   }
 
-  func apply(step: Int, in recorder: PhaseRecorder) {
+  func apply(step: Int, as phase: RunPhase, in recorder: PhaseRecorder) {
     guard seconds > 0, self.step == nil || self.step == step else { return }
-    recorder.enter(.forward)
+    recorder.enter(phase)
     Thread.sleep(forTimeInterval: seconds)
   }
 }

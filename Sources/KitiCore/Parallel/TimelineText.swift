@@ -47,7 +47,8 @@ package struct TimelineText: Sendable {
     case .communication:
       let place = #""cat":"communication","id":"\#(rank).\#(span.number)","pid":\#(rank),"tid":0"#
       return [
-        #"{"name":"allreduce","ph":"b","ts":\#(time(span.start)),\#(place),"args":{"step":\#(span.step),"bytes":\#(span.bytes)}}"#,
+        #"{"name":"allreduce","ph":"b","ts":\#(time(span.start)),\#(place),"#
+          + #""args":{"step":\#(span.step),"bytes":\#(span.bytes)}}"#,
         #"{"name":"allreduce","ph":"e","ts":\#(time(span.end)),\#(place)}"#,
       ]
     }

@@ -21,16 +21,19 @@ public final class Watchdog {
   /// - Parameters:
   ///   - limit: in seconds; 0 for no watchdog.
   ///   - clock: of this rank, for the tail of its timeline.
-  ///   - folder: where the tails go when the job is ended, if it exists then.
+  ///   - folder: where the tails go when the job is ended, if it exists then; nil for none.
+  ///   - advice: how to go on after such an end, for the report.
   /// - Returns: nil without a limit or without other ranks.
   public static func start(
-    limit: Double, recorder: PhaseRecorder, clock: ClockAlignment, folder: String, communicator: Communicator
+    limit: Double, recorder: PhaseRecorder, clock: ClockAlignment, folder: String?, advice: String,
+    communicator: Communicator
   ) throws -> Watchdog? {
     guard limit > 0, communicator.size > 1 else { return nil }
     let channel = try WatchdogChannel(communicator: communicator)
     let text = TimelineText(rank: channel.rank, host: channel.hosts[channel.rank], clock: clock)
     let thread = WatchdogThread(
-      limit: limit, channel: channel, status: recorder.status, spans: recorder.spans, text: text, folder: folder)
+      limit: limit, channel: channel, status: recorder.status, spans: recorder.spans, text: text,
+      folder: folder, advice: advice)
     thread.start()
     return Watchdog(thread)
   }
@@ -46,7 +49,8 @@ private final class WatchdogThread: @unchecked Sendable {
   private let status: RankStatus
   private let spans: SpanRing
   private let text: TimelineText
-  private let folder: String
+  private let folder: String?
+  private let advice: String
   private let isStopped = Atomic<Bool>(false)
   private let ended = DispatchSemaphore(value: 0)
 
@@ -67,7 +71,8 @@ private final class WatchdogThread: @unchecked Sendable {
   private static let monitors = 0..<2
 
   init(
-    limit: Double, channel: WatchdogChannel, status: RankStatus, spans: SpanRing, text: TimelineText, folder: String
+    limit: Double, channel: WatchdogChannel, status: RankStatus, spans: SpanRing, text: TimelineText, folder: String?,
+    advice: String
   ) {
     self.limit = limit
     self.channel = channel
@@ -75,6 +80,7 @@ private final class WatchdogThread: @unchecked Sendable {
     self.spans = spans
     self.text = text
     self.folder = folder
+    self.advice = advice
     let now = MonotonicClock.seconds
     heard = Array(repeating: (nil, now), count: channel.size)
     lastChange = (0, 0, now)
@@ -170,10 +176,12 @@ private final class WatchdogThread: @unchecked Sendable {
     for peer in 0..<channel.size where peer != channel.rank { channel.send(.alarm, to: peer) }
     writeTail()
     let report = StallReport(ranks: ranks, limit: limit)
+    let tails = folder.map {
+      "The last moments of each rank are in \($0)/\(TimelineTail.name(rank: nil)) (Chrome trace format). "
+    }
     let text = """
       kiti-dist: error: watchdog on rank \(channel.rank): \(report.text)
-        The last moments of each rank are in \(folder)/\(TimelineTail.name(rank: nil)) (Chrome trace format). All ranks are \
-      ended; go on from the last checkpoint with --resume.
+        \(tails ?? "")All ranks are ended; \(advice)
 
       """
     FileHandle.standardError.write(Data(text.utf8))
@@ -182,7 +190,9 @@ private final class WatchdogThread: @unchecked Sendable {
     abort()
   }
 
-  private func writeTail() { TimelineTail.write(spans.spans(), status: status, text: text, folder: folder) }
+  private func writeTail() {
+    if let folder { TimelineTail.write(spans.spans(), status: status, text: text, folder: folder) }
+  }
 
   private func abort() -> Never {
     // Across a cut link the library may wait for an answer to its own abort.

@@ -41,7 +41,8 @@ public enum Experiment {
       guard inputShape.count == 2, inputShape[1] == 1, targetShape == inputShape else {
         throw KitiError(
           .usage,
-          "model.kind fno1d takes fields of shape [points, 1] to such fields, and the data set's inputs are \(inputShape), its targets \(targetShape).",
+          "model.kind fno1d takes fields of shape [points, 1] to such fields, and the data set's inputs are "
+            + "\(inputShape), its targets \(targetShape).",
           remedy: "Choose a model and a data set that belong together.")
       }
       return try FNO1D(
@@ -104,7 +105,8 @@ public enum Experiment {
           of: zip(store.parameters, store.ranges).filter { $0.0.isShift }.map { $1.lowerBound..<$0.endInStore }),
         shiftRate: Float(values.shiftRate))
     case .lars(let values):
-      LARS(store: store, momentum: Float(values.momentum), weightDecay: decay, trust: Float(values.trust))
+      LARS(
+        store: store, shard: shard, momentum: Float(values.momentum), weightDecay: decay, trust: Float(values.trust))
     }
   }
 }

@@ -29,7 +29,7 @@ final class RunWatch {
     delay = TestDelay(rank: communicator.rank)
     watchdog = try Watchdog.start(
       limit: configuration.watchdogSeconds, recorder: recorder, clock: clock, folder: folder.path,
-      communicator: communicator)
+      advice: "go on from the last checkpoint with --resume.", communicator: communicator)
   }
 
   /// Starts the timeline, if one is wanted, in the run's folder. Collective.
@@ -44,7 +44,7 @@ final class RunWatch {
   /// - Parameter step: 1 for the first of the run.
   func begin(step: Int) {
     recorder.begin(step: step)
-    delay.apply(step: step, in: recorder)
+    delay.apply(step: step, as: .forward, in: recorder)
   }
 
   func stepEnds() {

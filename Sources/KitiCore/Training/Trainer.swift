@@ -96,14 +96,9 @@ public final class Trainer {
     schedule = LearningRateSchedule(
       configuration.optimizer, globalBatch: globalBatch, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs)
     if let resumePoint {
-      state = try Checkpoint.read(
-        from: resumePoint.path, into: store, optimizerState: optimizer.state, shard: averager.shard,
-        otherState: work.otherState, residual: averager.residual, communicator: communicator)
-      state.worldSize = communicator.size
+      state = try work.takeOver(resumePoint.path, communicator: communicator)
     } else {
-      state = TrainingState(
-        step: 0, epoch: 0, stepInEpoch: 0, samplesInEpoch: 0, seed: configuration.seed, worldSize: communicator.size,
-        globalBatch: globalBatch, bestMetric: nil, elapsedSeconds: 0)
+      state = TrainingState(seed: configuration.seed, worldSize: communicator.size, globalBatch: globalBatch)
     }
     collisions = CollisionControl(
       model.collisions, configuration.model.collision, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs,
@@ -111,8 +106,8 @@ public final class Trainer {
     clock = RunClock(elapsed: state.elapsedSeconds)
     let optimizerBytes = (optimizer.state + work.otherState).reduce(0) { $0 + $1.buffer.byteCount }
     description = RunDescription(
-      name: configuration.name, ranks: communicator.size, parameterCount: store.parameterCount, trainingSamples: samples,
-      testSamples: dataSet.sampleCount(.test), globalBatch: globalBatch, stepsPerEpoch: plan.stepsPerEpoch,
+      name: configuration.name, ranks: communicator.size, parameterCount: store.parameterCount,
+      trainingSamples: samples, testSamples: dataSet.sampleCount(.test), globalBatch: globalBatch, stepsPerEpoch: plan.stepsPerEpoch,
       totalSteps: plan.stepsPerEpoch * training.epochs, firstStep: state.step, workspaceBytes: model.workspaceBytes,
       stateBytes: 2 * store.values.byteCount + optimizerBytes, bytesSentPerStep: work.averager.bytesPerStep,
       layers: model.summary)
@@ -299,11 +294,8 @@ public final class Trainer {
     let failedStep = state.step + 1
     let factor = state.learningRateFactor * NonFiniteGuard.rateFactor
     work.discard()
-    state = try Checkpoint.read(
-      from: path, into: work.store, optimizerState: work.optimizer.state, shard: work.averager.shard,
-      otherState: work.otherState, residual: work.averager.residual, communicator: communicator)
+    state = try work.takeOver(path, communicator: communicator)
     try nonFinite.countRestore(to: state.step, failedStep: failedStep, reason: reason, checkpoint: path)
-    state.worldSize = communicator.size
     state.learningRateFactor = factor
     collisions.restore(state.collisionLengths)
     var line = MetricsLine(kind: "restore")
@@ -329,7 +321,8 @@ public final class Trainer {
       let second = try Configuration(yaml: texts[other], name: "rank \(other)")
       throw KitiError(
         .usage,
-        "Ranks 0 and \(other) were started with different configurations: \(first.firstDifference(from: second) ?? "their texts differ").",
+        "Ranks 0 and \(other) were started with different configurations: "
+          + "\(first.firstDifference(from: second) ?? "their texts differ").",
         remedy: "Start all ranks with the same file and the same --set options.")
     }
   }

@@ -1,3 +1,5 @@
+import KitiMPI
+
 /// One optimizer step: what the trainer repeats and `bench` measures. Nothing is allocated on its way.
 public final class TrainingStep {
   public let model: any Model
@@ -47,6 +49,18 @@ public final class TrainingStep {
 
   /// The arrays beside the model and the optimizer's that a run needs to go on, whole on every rank.
   public var otherState: [(name: String, buffer: AlignedBuffer<Float>)] { weightAverage.map { [$0.state] } ?? [] }
+
+  /// Takes over what a checkpoint holds: parameters, the optimizer's state and the arrays beside it. Collective.
+  ///
+  /// - Returns: where the run was, as a run of these ranks.
+  /// - Throws: as `Checkpoint.read` does.
+  func takeOver(_ checkpoint: String, communicator: Communicator) throws -> TrainingState {
+    var state = try Checkpoint.read(
+      from: checkpoint, into: store, optimizerState: optimizer.state, shard: averager.shard, otherState: otherState,
+      residual: averager.residual, communicator: communicator)
+    state.worldSize = communicator.size
+    return state
+  }
 
   /// Begins a step.
   public func begin() {
@@ -111,6 +125,8 @@ public final class TrainingStep {
     if isIdle { return }
     var scale: Float = 1
     if let clipNorm, localNorm > Double(clipNorm) { scale = Float(Double(clipNorm) / localNorm) }
+    try optimizer.measure(
+      values: store.values.pointer, gradients: store.gradients.pointer, sumOverRanks: averager.sumOverShards)
     for piece in averager.shard.pieces {
       let offset = piece.range.lowerBound - piece.stateOffset
       optimizer.update(

@@ -77,7 +77,7 @@ struct AllreduceBench: ParsableCommand {
       line.set("microseconds", (time * 1e7).rounded() / 10)
       line.set("msPerStep", time * 1e3)
       let needed = 2 * Double(timer.byteCount) * Double(world.size - 1) / Double(world.size)
-      line.set("effectiveGBPerSecond", (needed / time / 1e6).rounded() / 1e3)
+      line.set("effectiveGBPerSecond", needed / time / 1e9)
       line.set("bytesSent", timer.bytesSent)
       line.set("bucketMiB", parallel.bucketMiB)
       line.set("ranks", world.size)

@@ -10,7 +10,10 @@ struct EvaluateCommand: ParsableCommand {
   @Argument(help: "A checkpoint file, or a run's folder for its newest.")
   var checkpoint: String
 
-  @Option(name: .customLong("set"), help: ArgumentHelp("Change a key of the checkpoint's configuration, such as data.path=FILE.", valueName: "key=value"))
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp(
+      "Change a key of the checkpoint's configuration, such as data.path=FILE.", valueName: "key=value"))
   var overrides: [String] = []
 
   @Option(help: ArgumentHelp("Samples in one forward pass on each rank.", valueName: "n"))

@@ -8,8 +8,8 @@ struct InspectCommand: ParsableCommand {
     commandName: "inspect",
     abstract: "Show what a checkpoint holds, and whether it is undamaged.",
     discussion: """
-      Every byte of the file is checked against the file's own hash first. The exit status is 65 if anything differs from \
-      what was written.
+      Every byte of the file is checked against the file's own hash first. The exit status is 65 if anything differs \
+      from what was written.
       """)
 
   @Argument(
@@ -55,6 +55,7 @@ enum InspectReport {
       ("epoch", "\(state.epoch), of which \(state.stepInEpoch) steps and \(state.samplesInEpoch) samples are done"),
       ("seed", "\(state.seed)"),
       ("ranks", "\(state.worldSize), with \(state.globalBatch) samples a step over all"),
+      ("learning rate", state.learningRateFactor == 1 ? "as scheduled" : "as scheduled, times \(state.learningRateFactor)"),
       ("best metric", state.bestMetric.map { "\($0)" } ?? "none yet"),
       ("training time", duration(state.elapsedSeconds)),
     ]
@@ -126,14 +127,16 @@ enum InspectReport {
   private struct State: Encodable {
     var step, epoch, stepInEpoch, samplesInEpoch, worldSize, globalBatch: Int
     var seed: String
-    var bestMetric, elapsedSeconds: Double?
+    var bestMetric, elapsedSeconds, learningRateFactor: Double?
 
     init(_ state: TrainingState) {
       (step, epoch, stepInEpoch) = (state.step, state.epoch, state.stepInEpoch)
       (samplesInEpoch, worldSize, globalBatch) = (state.samplesInEpoch, state.worldSize, state.globalBatch)
       seed = "\(state.seed)"
-      bestMetric = state.bestMetric.flatMap { $0.isFinite ? $0 : nil }
-      elapsedSeconds = state.elapsedSeconds.isFinite ? state.elapsedSeconds : nil
+      func finite(_ value: Double) -> Double? { value.isFinite ? value : nil }
+      bestMetric = state.bestMetric.flatMap(finite)
+      elapsedSeconds = finite(state.elapsedSeconds)
+      learningRateFactor = finite(state.learningRateFactor)
     }
   }
 

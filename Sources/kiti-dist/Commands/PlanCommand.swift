@@ -43,8 +43,12 @@ struct PlanCommand: ParsableCommand {
 
   @OptionGroup var links: PlanLinks
 
-  @Option(help: "How MPI sums: binomial (as Open MPI does), recursive-doubling, rabenseifner, ring or direct.")
-  var algorithm = AllreduceAlgorithm.binomial
+  @Option(
+    help: """
+      How MPI sums: rabenseifner (which this program asks Open MPI for), binomial (what that does unless asked), \
+      recursive-doubling, ring or direct.
+      """)
+  var algorithm = AllreduceAlgorithm.rabenseifner
 
   @Option(help: ArgumentHelp("Samples of a step in the table of strong scaling, unless the job's.", valueName: "n"))
   var globalBatch: Int?

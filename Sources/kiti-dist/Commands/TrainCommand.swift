@@ -14,7 +14,9 @@ struct TrainCommand: ParsableCommand {
   @Argument(help: "The configuration, a YAML file.")
   var config: String
 
-  @Option(name: .customLong("set"), help: ArgumentHelp("Change a key of the configuration, such as model.width=32.", valueName: "key=value"))
+  @Option(
+    name: .customLong("set"),
+    help: ArgumentHelp("Change a key of the configuration, such as model.width=32.", valueName: "key=value"))
   var overrides: [String] = []
 
   @Option(help: "The run's folder; runs/NAME with the configuration's name unless told.")
@@ -30,10 +32,14 @@ struct TrainCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Stop after this many steps of the run, with a checkpoint.", valueName: "n"))
   var maxSteps: Int?
 
-  @Option(help: "How the run is shown: live (a line that is rewritten), lines (one an evaluation), or auto; under mpirun auto means lines.")
+  @Option(
+    help: """
+      How the run is shown: live (a line that is rewritten), lines (one an evaluation), or auto; under mpirun auto means \
+      lines.
+      """)
   var progress = ProgressStyle.auto
 
-  @Flag(help: "Write each rank's timeline into the run's folder (Chrome trace format); 'kiti-dist timeline' merges them.")
+  @Flag(help: "Write each rank's timeline into the run's folder (Chrome trace format); 'kiti-dist report' merges them.")
   var timeline = false
 
   @Flag(help: "Print the resolved configuration, the model, memory and bytes sent per step; start nothing.")
@@ -84,7 +90,9 @@ struct TrainCommand: ParsableCommand {
     try conclude(outcome, trainer, world, folder)
   }
 
-  private func conclude(_ outcome: Trainer.Outcome, _ trainer: Trainer, _ world: Communicator, _ folder: RunFolder) throws {
+  private func conclude(
+    _ outcome: Trainer.Outcome, _ trainer: Trainer, _ world: Communicator, _ folder: RunFolder
+  ) throws {
     let isFirst = world.rank == 0
     switch outcome {
     case .finished:
@@ -100,7 +108,8 @@ struct TrainCommand: ParsableCommand {
     case .stopped(let signal):
       if isFirst {
         Report.notice(
-          "stopped by signal \(signal) after a checkpoint; go on with: kiti-dist train \(config) --resume \(folder.path)")
+          "stopped by signal \(signal) after a checkpoint; go on with: kiti-dist train \(config) --resume "
+            + folder.path)
       }
       throw ExitCode(KitiError.Kind.stoppedEarly.exitStatus)
     }

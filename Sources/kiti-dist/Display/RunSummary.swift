@@ -18,10 +18,13 @@ enum RunSummary {
       """
 
       parameters              \(run.parameterCount)
-      FLOPs                   \(Report.number(Double(operations))) forward, about \(Report.number(3 * Double(operations))) in training, per sample
+      FLOPs                   \(Report.number(Double(operations))) forward, about \
+      \(Report.number(3 * Double(operations))) in training, per sample
       samples                 \(run.trainingSamples) training, \(run.testSamples) test
-      global batch            \(run.globalBatch) on \(run.ranks) rank\(run.ranks == 1 ? "" : "s"), \(run.stepsPerEpoch) steps per epoch, \(run.totalSteps) in all
-      memory per rank         \(Report.bytes(run.stateBytes)) parameters, gradients and optimizer; \(Report.bytes(run.workspaceBytes)) activations and workspaces
+      global batch            \(run.globalBatch) on \(run.ranks) rank\(run.ranks == 1 ? "" : "s"), \
+      \(run.stepsPerEpoch) steps per epoch, \(run.totalSteps) in all
+      memory per rank         \(Report.bytes(run.stateBytes)) parameters, gradients and optimizer; \
+      \(Report.bytes(run.workspaceBytes)) activations and workspaces
       bytes sent per step     \(Report.bytes(run.bytesSentPerStep)) from each rank
       """)
   }

@@ -95,7 +95,7 @@ struct PlanLinks: ParsableArguments {
       let seconds = try (0..<5).reduce(first) { fastest, _ in min(fastest, try timer.time(turns: turns)) }
       return (bytes: Double(bytes), seconds: seconds)
     }
-    return .fitting(sums, algorithm: .binomial, ranks: world.size, secondsPerSummedByte: secondsPerSummedByte)
+    return .fitting(sums, algorithm: .rabenseifner, ranks: world.size, secondsPerSummedByte: secondsPerSummedByte)
   }
 }
 

@@ -78,10 +78,10 @@ struct PlanReport {
   private var way: String {
     let parallel = model.parallel
     if parallel.localSteps > 1 { return "\(model.algorithm.rawValue), every \(parallel.localSteps) steps" }
-    let isOwn = parallel.compression == .bf16 || parallel.reduction == .ordered || parallel.shardOptimizer
+    let isOwn = parallel.compression == .bf16 || parallel.shardOptimizer
     return [
       isOwn ? AllreduceAlgorithm.direct.rawValue : model.algorithm.rawValue,
-      parallel.compression == .bf16 ? "bf16" : "fp32", parallel.shardOptimizer ? "sharded" : nil,
+      parallel.compression == .bf16 ? "bf16" : parallel.reduction == .ordered && !isOwn ? "fp64" : "fp32", parallel.shardOptimizer ? "sharded" : nil,
       "buckets of \(Report.number(parallel.bucketMiB)) MiB", parallel.progress.rawValue,
     ].compactMap { $0 }.joined(separator: ", ")
   }

@@ -257,12 +257,6 @@ final class ConfigurationErrorTests: XCTestCase {
 
   func testPartsThatDoNotFitTheWayOfAveragingAreRefused() {
     XCTAssertEqual(
-      message(
-        spread,
-        overrides: ["optimizer={kind: lars, learningRate: 0.1, schedule: {kind: constant}}", "parallel.shardOptimizer=true"]),
-      "--set parallel.shardOptimizer=true: 'parallel.shardOptimizer' is true, but 'optimizer.kind' is lars. "
-        + "LARS needs norms of whole parameters, and a shard has parts of them: shard another optimizer.")
-    XCTAssertEqual(
       message(spread, overrides: ["training.syncBatchNorm=true", "parallel.progress=thread"]),
       "--set parallel.progress=thread: 'parallel.progress' is thread, but 'training.syncBatchNorm' is true. "
         + "Batch norm over all ranks communicates in the middle of a pass, from the computing thread: use poll.")

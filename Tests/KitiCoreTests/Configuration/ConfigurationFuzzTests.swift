@@ -163,7 +163,6 @@ extension Configuration {
       checkpoint: .init(every: interval(), keep: count()))
     configuration.parallel.watchdogSeconds = Bool.random(using: &random) ? 0 : positive()
     configuration.parallel.timingEvery = count()
-    if case .lars = configuration.optimizer.rule { configuration.parallel.shardOptimizer = false }
     if configuration.training.syncBatchNorm { configuration.parallel.progress = .poll }
     return configuration
   }

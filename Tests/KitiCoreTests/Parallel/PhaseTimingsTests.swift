@@ -58,13 +58,15 @@ final class PhaseTimingsTests: XCTestCase {
     XCTAssertEqual(ring.count, 6)
   }
 
-  func testCommunicationsEndInTheOrderInWhichTheyBegan() {
+  func testCommunicationsAreCountedInTheOrderInWhichTheyAreHeardOf() {
     let recorder = PhaseRecorder()
-    for bytes in [10, 20, 30] { recorder.communicationBegins(bytes: bytes) }
-    recorder.communicationEnds(count: 2)
-    XCTAssertEqual(recorder.spans.spans().map(\.bytes), [10, 20])
-    recorder.communicationEnds(count: 5)
-    XCTAssertEqual(recorder.spans.spans().map(\.number), [0, 1, 2], "no more than began")
+    recorder.begin(step: 3)
+    for bytes in [10, 20, 30] { recorder.communicationEnded(start: 5, end: Int64(bytes), bytes: bytes) }
+    let spans = recorder.spans.spans().filter { $0.kind == .communication }
+    XCTAssertEqual(spans.map(\.bytes), [10, 20, 30])
+    XCTAssertEqual(spans.map(\.number), [0, 1, 2])
+    XCTAssertEqual(spans.map(\.end), [10, 20, 30])
+    XCTAssertTrue(spans.allSatisfy { $0.step == 3 })
   }
 }
 

@@ -97,7 +97,7 @@ final class ScalingModelTests: XCTestCase {
     let quarters = (1...4).map { StepPhases.Readiness(seconds: Double($0), count: 64 * $0) }
     let phases = StepPhases(
       samples: 8, forward: 2, backward: 4, update: update, fixed: fixed, readiness: quarters)
-    return ScalingModel(phases: phases, parameterCount: 256, parallel: parallel, cluster: cluster)
+    return ScalingModel(phases: phases, parameterCount: 256, parallel: parallel, algorithm: .binomial, cluster: cluster)
   }
 
   /// A network on which a bucket takes so many seconds up a tree of two ranks, and as many down.
@@ -159,12 +159,19 @@ final class ScalingModelTests: XCTestCase {
   }
 
   func testCompressionHalvesTheTimeOfTheNetworkAndTheBytes() {
-    let plain = model(wire(3)) { $0.reduction = .ordered }.weakStep(pair)
+    // In the same messages as with compression.
+    var direct = model(wire(3))
+    direct.algorithm = .direct
+    let plain = direct.weakStep(pair)
     let half = model(wire(3)) { $0.compression = .bf16 }.weakStep(pair)
     let agreement = 64.0 / 256 * 3
     XCTAssertEqual((half.communication - agreement) / (plain.communication - agreement), 0.5, accuracy: 1e-12)
     XCTAssertEqual(half.bytesSent / plain.bytesSent, 0.5)
     XCTAssertEqual(plain.bytesSent, 1_024)
+    let wide = model(wire(3)) { $0.reduction = .ordered }.weakStep(pair)
+    let narrow = model(wire(3)).weakStep(pair)
+    XCTAssertEqual((wide.communication - agreement) / (narrow.communication - agreement), 2, accuracy: 1e-12)
+    XCTAssertEqual(wide.bytesSent, 2_048)
   }
 
   func testShardsUpdateTheirPartAndShowTheSecondHalf() {

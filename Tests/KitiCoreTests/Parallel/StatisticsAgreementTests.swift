@@ -14,6 +14,15 @@ final class StatisticsAgreementTests: MPITestCase {
     try world.average(UnsafeMutableBufferPointer(start: nil, count: 0))
   }
 
+  /// Filters from the data are statistics that no rank changes, and so is all that synchronised batch norm keeps.
+  func testStatisticsThatAreTheSameStayToTheBit() throws {
+    let store = ParameterStore(
+      [], statistics: [Parameter("whitening/weight", shape: [999], initialization: .normal(deviation: 1))], seed: 1)
+    let before = store.statisticsBuffer.map(\.bitPattern)
+    for _ in 0..<5 { try world.average(store.statisticsBuffer) }
+    XCTAssertEqual(store.statisticsBuffer.map(\.bitPattern), before)
+  }
+
   func testSumsOverRanksDoNotMixWithGradientsUnderWay() throws {
     let sums = try RankSums(over: world)
     let gradients = AlignedBuffer<Float>(count: 1_000)

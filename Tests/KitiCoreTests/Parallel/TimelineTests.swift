@@ -53,7 +53,7 @@ final class TimelineTests: XCTestCase {
     try writeTimeline(rank: 0, offset: 0)
     try writeTimeline(rank: 10, offset: -7_000_000)
     try writeTimeline(rank: 1, offset: 5_000_000)
-    let merged = try MergedTimeline.write(run: folder, to: "\(folder)/new/all.json")
+    let merged = try XCTUnwrap(MergedTimeline.write(run: folder, to: "\(folder)/new/all.json"))
     XCTAssertEqual(merged.ranks, [0, 1, 10])
     XCTAssertEqual(merged.cutOff, [])
     let events = try events("\(folder)/new/all.json")
@@ -64,6 +64,34 @@ final class TimelineTests: XCTestCase {
     XCTAssertEqual(starts.map { $0["ts"] as? Double }, [0, 0, 0], "the same moment on every clock")
   }
 
+  func testExcerptHoldsTheLastStepsThatAllRanksHave() throws {
+    for (rank, steps) in [(0, 1...9), (1, 3...7)] {
+      let ring = SpanRing(capacity: 64)
+      let clock = ClockAlignment(offset: 0, uncertainty: 0, origin: 0)
+      let file = try TimelineFile(
+        folder: folder, spans: ring, text: TimelineText(rank: rank, host: "node", clock: clock))
+      for step in steps {
+        let start = Int64(step) * 1_000_000
+        ring.add(Span(start: start, end: start + 4_000, step: step, kind: .phase, phase: .backward))
+        ring.add(
+          Span(
+            start: start + 1_000, end: start + 6_000, step: step, kind: .communication, phase: .backward, number: step,
+            bytes: 64))
+        ring.add(Span(start: start + 6_000, end: start + 9_000, step: step, kind: .phase, phase: .checkpoint))
+      }
+      XCTAssertNil(file.close())
+    }
+    let excerpt = try XCTUnwrap(MergedTimeline.write(run: folder, to: "\(folder)/all.json")?.excerpt)
+    XCTAssertEqual(excerpt.steps, 5...7)
+    XCTAssertEqual(excerpt.ranks.map(\.rank), [0, 1])
+    for (_, events) in excerpt.ranks {
+      XCTAssertEqual(events.map(\.step), [5, 5, 6, 6, 7, 7], "no checkpoints")
+      XCTAssertEqual(events.map(\.isCommunication), [false, true, false, true, false, true])
+      XCTAssertEqual(events[0].start, 5_000)
+      XCTAssertEqual(events[1].end, 5_006)
+    }
+  }
+
   func testTimelineThatWasCutOffGivesItsWholeLines() throws {
     try writeTimeline(rank: 0, offset: 0)
     try writeTimeline(rank: 1, offset: 0, closes: false)
@@ -71,16 +99,15 @@ final class TimelineTests: XCTestCase {
     let whole = try Data(contentsOf: URL(fileURLWithPath: path))
     for (cut, kept) in [(0, 9), (5, 8)] {
       try whole.dropLast(cut).write(to: URL(fileURLWithPath: path))
-      let merged = try MergedTimeline.write(run: folder, to: "\(folder)/all.json")
+      let merged = try XCTUnwrap(MergedTimeline.write(run: folder, to: "\(folder)/all.json"))
       XCTAssertEqual(merged.cutOff, [1])
       XCTAssertEqual(try events("\(folder)/all.json").count, 9 + kept)
     }
   }
 
-  func testFolderWithoutTimelinesAndFilesThatAreNoneAreRefused() throws {
-    XCTAssertThrowsError(try MergedTimeline.write(run: folder, to: "\(folder)/all.json")) {
-      XCTAssertEqual(($0 as? KitiError)?.kind, .usage)
-    }
+  func testFolderWithoutTimelinesGivesNothingAndFilesThatAreNoneAreRefused() throws {
+    XCTAssertNil(try MergedTimeline.write(run: folder, to: "\(folder)/all.json"))
+    XCTAssertFalse(FileManager.default.fileExists(atPath: "\(folder)/all.json"))
     try Data("hello\n".utf8).write(to: URL(fileURLWithPath: "\(folder)/timeline-rank0.json"))
     XCTAssertThrowsError(try MergedTimeline.write(run: folder, to: "\(folder)/all.json")) {
       XCTAssertEqual(($0 as? KitiError)?.kind, .badData)

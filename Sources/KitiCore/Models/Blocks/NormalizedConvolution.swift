@@ -31,9 +31,7 @@ final class NormalizedConvolution {
 
   func forward(_ source: ConvolutionSource, batch: Int, pass: Pass) {
     let sums = norm.startSums()
-    convolution.kernel.forward(
-      source, weight: convolution.weight.values, into: output.pointer, samples: batch,
-      sums: pass.isTraining ? sums : nil)
+    convolution.forward(source, into: output.pointer, samples: batch, sums: pass.isTraining ? sums : nil)
     norm.fold(output.pointer, samples: batch, pass: pass)
   }
 
@@ -64,9 +62,8 @@ final class NormalizedConvolution {
     into inputGradient: UnsafeMutablePointer<Float>?, finish: GradientFinish, batch: Int, pass: Pass
   ) {
     let normalization = norm.foldBackward(output.pointer, times: factor, pass: pass)
-    convolution.kernel.backward(
-      source, gradient: ConvolutionGradient(gradient, normalization: normalization),
-      weight: convolution.weight.values, weightGradient: convolution.weight.gradients, inputGradient: inputGradient,
+    convolution.backward(
+      source, gradient: ConvolutionGradient(gradient, normalization: normalization), into: inputGradient,
       finish: finish, samples: batch)
   }
 }

@@ -235,7 +235,7 @@ final class ResidualBlock {
   func finish(_ gradient: UnsafeMutablePointer<Float>, batch: Int, pass: Pass) {
     rectifyGradient(gradient, where: output.pointer, count: batch * size)
     guard let sums = finish(pass).sums else { return }
-    addChannelSums(gradient, times: sums.factor, rows: batch * places, channels: channels, to: sums.sums)
+    convolutions[convolutions.count - 1].norm.addSums(gradient, times: sums.factor, samples: 0..<batch, to: sums.sums)
   }
 
   /// - Parameters:
@@ -331,9 +331,8 @@ final class ResidualBlock {
           into: free + sample * inputSize)
       }
     case .projection(let projection):
-      addChannelSums(
-        gradient, times: projection.output.pointer, rows: batch * places, channels: channels,
-        to: projection.norm.gradientSums)
+      projection.norm.addSums(
+        gradient, times: projection.output.pointer, samples: 0..<batch, to: projection.norm.gradientSums)
       projection.backward(
         ConvolutionSource(input), gradient: gradient, into: free, finish: GradientFinish(), batch: batch, pass: pass)
       announce(projection.convolution.weight)

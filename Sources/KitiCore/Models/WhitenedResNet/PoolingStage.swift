@@ -66,8 +66,7 @@ final class PoolingStage {
 
   func forward(_ input: UnsafePointer<Float>, batch: Int, pass: Pass) {
     let sums = norm.startSums()
-    convolution.kernel.forward(
-      ConvolutionSource(input), weight: convolution.weight.values, into: convolved.pointer, samples: batch, sums: nil)
+    convolution.forward(ConvolutionSource(input), into: convolved.pointer, samples: batch, sums: nil)
     for sample in 0..<batch {
       pooling.forward(convolved.pointer, into: pooled.pointer, samples: sample..<sample + 1, pass: pass)
       guard pass.isTraining else { continue }
@@ -105,10 +104,9 @@ final class PoolingStage {
         convolved.pointer, outputGradient: gradients.current, into: gradients.first, samples: sample..<sample + 1,
         pass: pass)
     }
-    convolution.kernel.backward(
-      ConvolutionSource(input), gradient: ConvolutionGradient(gradients.first), weight: convolution.weight.values,
-      weightGradient: convolution.weight.gradients, inputGradient: gradients.second, finish: inputFinish,
-      samples: batch)
+    convolution.backward(
+      ConvolutionSource(input), gradient: ConvolutionGradient(gradients.first), into: gradients.second,
+      finish: inputFinish, samples: batch)
     announce(convolution.weight)
     gradients.makeCurrent(gradients.second)
   }

@@ -96,11 +96,6 @@ extension Configuration {
 
   /// What decoding a section alone cannot see.
   private func requirePartsThatFit(_ section: ConfigurationSection) throws {
-    if parallel.shardOptimizer, case .lars = optimizer.rule {
-      throw try section.section("parallel").impossible(
-        "shardOptimizer", "is true, but 'optimizer.kind' is lars",
-        remedy: "LARS needs norms of whole parameters, and a shard has parts of them: shard another optimizer.")
-    }
     if parallel.progress == .thread, training.syncBatchNorm {
       throw try section.section("parallel").impossible(
         "progress", "is thread, but 'training.syncBatchNorm' is true",

@@ -38,6 +38,9 @@ extension ModelConfiguration {
     Kind(WhitenedResNetConfiguration.self, ModelConfiguration.whitenedResNet),
   ]
 
+  /// What `model.kind` says.
+  public var kind: String { type(of: values).kind }
+
   private var values: any ModelKindConfiguration {
     switch self {
     case .fno1d(let values): values
@@ -71,6 +74,6 @@ extension ModelConfiguration {
 
   package var node: ConfigurationNode {
     let values = values
-    return .section([("kind", .text(type(of: values).kind))] + values.entries)
+    return .section([("kind", .text(kind))] + values.entries)
   }
 }

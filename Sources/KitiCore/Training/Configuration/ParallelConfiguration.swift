@@ -15,12 +15,11 @@ public struct ParallelConfiguration: Sendable, Equatable {
   public enum Reduction: String, Sendable, CaseIterable {
     /// The order that MPI likes best for the number of ranks and the size of a bucket.
     case fast
-    /// That of a balanced binary tree over the ranks: neighbours, then neighbouring pairs, and so on. It depends on
-    /// nothing but the number of ranks: not on arrival times, the size of buckets or the MPI library, so that runs at
-    /// equal ranks are equal bit for bit. Over 2N ranks it is the order over N ranks whose numbers are sums of two, so
-    /// that with the same global batch and collision `streams: sample` only the order within a rank's samples differs
-    /// between numbers of ranks: losses agree to 1e-5, relatively, over the first 50 steps. Compression and a sharded
-    /// optimizer sum in this order anyway.
+    /// One that does not matter: each sample's gradient by itself, all in double precision, rounded to fp32 once. So runs
+    /// with the same global batch and collision `streams: sample` (and in networks with batch norm
+    /// `training.syncBatchNorm`) make the same steps at any number of ranks, to the last digits. Twice the bytes, and
+    /// slower passes. Compression and a sharded optimizer do not go so far: they sum over ranks in fp32, in the order of a
+    /// balanced tree, which depends on nothing but the number of ranks.
     case ordered
   }
 

@@ -1,0 +1,35 @@
+// One sample of what a convolution reads and writes, to take a batch sample by sample.
+
+extension ConvolutionSource {
+  /// That of a later sample.
+  ///
+  /// - Parameter offset: numbers of the samples before it.
+  package func advanced(by offset: Int) -> ConvolutionSource {
+    ConvolutionSource(values + offset, normalization: normalization)
+  }
+}
+
+extension ConvolutionGradient {
+  /// That of a later sample.
+  package func advanced(by offset: Int) -> ConvolutionGradient {
+    var sample = self
+    sample.values += offset
+    sample.normalization?.output += offset
+    return sample
+  }
+}
+
+extension GradientFinish {
+  /// That of a later sample.
+  package func advanced(by offset: Int) -> GradientFinish {
+    var sample = self
+    sample.other = other.map { $0 + offset }
+    sample.sums?.factor += offset
+    switch mask {
+    case .none: break
+    case .rectified(let y): sample.mask = .rectified(y + offset)
+    case .normalized(let x, let scale, let shift): sample.mask = .normalized(x + offset, scale: scale, shift: shift)
+    }
+    return sample
+  }
+}
