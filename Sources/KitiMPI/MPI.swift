@@ -36,9 +36,9 @@ public enum MPI {
   /// (open-mpi/ompi #12718), so ROMIO is chosen unless the user has chosen (`--mca io …`,
   /// `OMPI_MCA_io`, or the priority of a component).
   ///
-  /// Its non-blocking allreduce sums in place up and down a binomial tree, whatever the size, which sends whole arrays one
-  /// way at a time. Rabenseifner's algorithm (Thakur, Rabenseifner and Gropp 2005) halves them, and is chosen unless the
-  /// user has chosen (`coll_libnbc_iallreduce_algorithm`).
+  /// Its non-blocking allreduce sums in place up and down a binomial tree, whatever the size, which sends whole arrays
+  /// one way at a time. Rabenseifner's algorithm (Thakur, Rabenseifner and Gropp 2005) halves them, and is chosen
+  /// unless the user has chosen (`coll_libnbc_iallreduce_algorithm`).
   ///
   /// - Parameter threadLevel: which threads will call MPI.
   /// - Throws: `MPIError` if MPI was finished before (it starts once in a process's life), if the library

@@ -96,7 +96,8 @@ public struct RunRecord: Sendable {
   /// Whether the last line is one of them: the run is writing it, or was killed while it did.
   public private(set) var endsInsideALine = false
 
-  /// - Throws: `KitiError` of kind `.usage` if the folder is none of a run, `.badData` if its file holds nothing of one.
+  /// - Throws: `KitiError` of kind `.usage` if the folder is none of a run, `.badData` if its file holds nothing of
+  ///   one.
   public init(_ folder: RunFolder) throws {
     let path = folder.metricsPath
     guard let contents = FileManager.default.contents(atPath: path) else {

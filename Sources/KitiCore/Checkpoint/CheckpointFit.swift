@@ -8,7 +8,8 @@ struct CheckpointFit {
   /// How many names of a kind an error lists.
   private static let named = 3
 
-  /// - Throws: `KitiError`, kind `.usage`, naming the first parameters that are missing, unexpected or of another shape.
+  /// - Throws: `KitiError`, kind `.usage`, naming the first parameters that are missing, unexpected or of another
+  ///   shape.
   func checkModel(_ parameters: [Parameter]) throws {
     if let difference = try difference(CheckpointArrays.model, parameters) {
       throw KitiError(

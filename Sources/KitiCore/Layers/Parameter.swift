@@ -41,8 +41,8 @@ public final class Parameter: @unchecked Sendable {
     gradients = Parameter.unplaced
   }
 
-  /// Moves what one sample has left in `gradients` to the sums over samples, if they are kept: they do not depend on which
-  /// samples are together in a batch but for the last digits of double precision.
+  /// Moves what one sample has left in `gradients` to the sums over samples, if they are kept: they do not depend on
+  /// which samples are together in a batch but for the last digits of double precision.
   package func takeSample() {
     guard let sampleSums else { return }
     for index in 0..<count {

@@ -78,8 +78,8 @@ public final class SpectralConvolution1D: Layer {
       input, into: inputSpectrum.pointer + sample * 2 * inputs, modeStride: capacity * 2 * inputs, weighted: false)
   }
 
-  /// The row of one mode and sample in the input spectrum, real parts `[in]`, then imaginary parts: step 1 writes it, and
-  /// after backward step 2 it holds the gradient.
+  /// The row of one mode and sample in the input spectrum, real parts `[in]`, then imaginary parts: step 1 writes it,
+  /// and after backward step 2 it holds the gradient.
   package func inputRow(_ mode: Int, _ sample: Int) -> UnsafeMutablePointer<Float> {
     inputSpectrum.pointer + (mode * capacity + sample) * 2 * inputs
   }

@@ -1,9 +1,9 @@
 /// The lift and the first Fourier block of a network as one.
 ///
-/// The lift is linear, and so are both branches of the block: with u = (field, grid coordinate, 1) at each place and L the
-/// lift's weight and bias, `[3, width]`, the block's input is u·L. So its positions are u·(L·W), its spectrum is û·L, and
-/// the gradients are products with u and û. The block's input and its gradient are never made, which saves six of the
-/// products over all places and `width` channels that a block takes.
+/// The lift is linear, and so are both branches of the block: with u = (field, grid coordinate, 1) at each place and L
+/// the lift's weight and bias, `[3, width]`, the block's input is u·L. So its positions are u·(L·W), its spectrum is
+/// û·L, and the gradients are products with u and û. The block's input and its gradient are never made, which saves six
+/// of the products over all places and `width` channels that a block takes.
 final class LiftedFourierBlock {
   let lift: Linear
   let block: FourierBlock

@@ -6,8 +6,8 @@ public protocol Optimizer: AnyObject {
   /// whole store.
   var state: [(name: String, buffer: AlignedBuffer<Float>)] { get }
 
-  /// Takes, before the updates of a step, what the rule needs to know of whole parameters. Collective if the state is of a
-  /// part of the store and there is something to take; most rules need nothing.
+  /// Takes, before the updates of a step, what the rule needs to know of whole parameters. Collective if the state is
+  /// of a part of the store and there is something to take; most rules need nothing.
   ///
   /// - Parameters:
   ///   - values, gradients: the whole store's; of the gradients only the optimizer's own part counts.

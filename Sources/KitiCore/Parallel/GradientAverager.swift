@@ -134,8 +134,8 @@ public final class GradientAverager: GradientObserver {
     return try sumInOrder(own).squareRoot()
   }
 
-  /// Replaces what each rank has added up over its shard by the sums over all ranks. Collective; nothing to do where each
-  /// rank has the whole store.
+  /// Replaces what each rank has added up over its shard by the sums over all ranks. Collective; nothing to do where
+  /// each rank has the whole store.
   public func sumOverShards(_ numbers: UnsafeMutableBufferPointer<Double>) throws {
     guard shard.layout != nil, !numbers.isEmpty else { return }
     let start = MPI.wallTime

@@ -2,9 +2,10 @@ import KitiMPI
 
 /// Sums over ranks in double precision, of what layers have added up sample by sample in double precision.
 ///
-/// Gradients in fp32 are rounded once, at the end: but for the last digits of double precision, which that rounding hides
-/// from all but one number in some hundred million, they depend neither on how samples are spread over ranks nor on the
-/// order in which ranks are added. Twice the bytes of fp32. Also without other ranks, so that one rank computes the same.
+/// Gradients in fp32 are rounded once, at the end: but for the last digits of double precision, which that rounding
+/// hides from all but one number in some hundred million, they depend neither on how samples are spread over ranks nor
+/// on the order in which ranks are added. Twice the bytes of fp32. Also without other ranks, so that one rank computes
+/// the same.
 final class SampleSumExchange: BucketExchange {
   /// As long as the array: where sums over this rank's samples are added up. What an array itself holds counts as well.
   let sums: AlignedBuffer<Double>

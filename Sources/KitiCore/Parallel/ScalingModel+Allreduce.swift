@@ -5,8 +5,8 @@ public enum AllreduceAlgorithm: String, Sendable, CaseIterable {
   case binomial
   /// lg p exchanges of the whole array (Thakur, Rabenseifner and Gropp 2005, on allreduce).
   case recursiveDoubling = "recursive-doubling"
-  /// Reduce-scatter by recursive halving, allgather by recursive doubling (there, after Rabenseifner): what this program
-  /// asks Open MPI for.
+  /// Reduce-scatter by recursive halving, allgather by recursive doubling (there, after Rabenseifner): what this
+  /// program asks Open MPI for.
   case rabenseifner
   /// 2(p − 1) messages of 1/p of the array to the next rank (Patarasuk and Yuan 2009, §3).
   case ring

@@ -59,7 +59,8 @@ package struct StallReport {
     let more = missing.count > Self.rowsShown ? " and \(missing.count - Self.rowsShown) more" : ""
     if ranks.count == 1, let own = ranks.first {
       return "rank \(own.rank) on \(own.host) has waited for \(seconds) (parallel.watchdogSeconds: "
-        + "\(Self.number(limit))), and ranks 0 and 1, which watch over all, have not ended the job: their hosts or the links to them are down."
+        + "\(Self.number(limit))), and ranks 0 and 1, which watch over all, have not ended the job: "
+        + "their hosts or the links to them are down."
     }
     if missing.isEmpty {
       return "no rank gets on: an operation has not completed for \(seconds) (parallel.watchdogSeconds: "

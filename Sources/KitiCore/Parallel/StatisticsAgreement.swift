@@ -24,8 +24,8 @@ extension Communicator {
   /// Replaces a model's statistics, which each rank has gathered from its own samples, by their means over the ranks.
   /// Collective.
   ///
-  /// Numbers that are the same on all ranks stay as they are, to the bit: three times an fp32 number, and a third of that,
-  /// are exact in double precision.
+  /// Numbers that are the same on all ranks stay as they are, to the bit: three times an fp32 number, and a third of
+  /// that, are exact in double precision.
   public func average(_ statistics: UnsafeMutableBufferPointer<Float>) throws {
     guard size > 1, !statistics.isEmpty else { return }
     let sums = AlignedBuffer<Double>(count: statistics.count)

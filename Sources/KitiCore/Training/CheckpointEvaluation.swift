@@ -12,8 +12,8 @@ public struct CheckpointEvaluation: Sendable {
   /// That a newer checkpoint is damaged and was passed over.
   public var warning: String?
 
-  /// Collective. Ranks that wait for another one for longer than `parallel.watchdogSeconds`, the standard limit or one of
-  /// the overrides, end the job.
+  /// Collective. Ranks that wait for another one for longer than `parallel.watchdogSeconds`, the standard limit or one
+  /// of the overrides, end the job.
   ///
   /// - Parameters:
   ///   - checkpoint: a file, or a run's folder for its newest checkpoint.

@@ -107,8 +107,9 @@ public final class Trainer {
     let optimizerBytes = (optimizer.state + work.otherState).reduce(0) { $0 + $1.buffer.byteCount }
     description = RunDescription(
       name: configuration.name, ranks: communicator.size, parameterCount: store.parameterCount,
-      trainingSamples: samples, testSamples: dataSet.sampleCount(.test), globalBatch: globalBatch, stepsPerEpoch: plan.stepsPerEpoch,
-      totalSteps: plan.stepsPerEpoch * training.epochs, firstStep: state.step, workspaceBytes: model.workspaceBytes,
+      trainingSamples: samples, testSamples: dataSet.sampleCount(.test), globalBatch: globalBatch,
+      stepsPerEpoch: plan.stepsPerEpoch, totalSteps: plan.stepsPerEpoch * training.epochs, firstStep: state.step,
+      workspaceBytes: model.workspaceBytes,
       stateBytes: 2 * store.values.byteCount + optimizerBytes, bytesSentPerStep: work.averager.bytesPerStep,
       layers: model.summary)
   }

@@ -7,7 +7,7 @@ struct AllreduceBench: ParsableCommand {
     commandName: "allreduce",
     abstract: "Sums over ranks, as gradients are averaged: a sweep of sizes, for each way of summing.",
     discussion: """
-      One line a size and way: fast (MPI's own allreduce), ordered (this program's, fp32) and bf16. Ways take turns, and a \
+      One line a size and way: fast (MPI's own allreduce), ordered (in double precision) and bf16. Ways take turns, and a \
       time is the median over them. The effective bandwidth is what a rank would have to send in that time in fp32, \
       2(N - 1)/N times the size: with it, numbers of ranks and ways compare.
       """)
@@ -28,7 +28,9 @@ struct AllreduceBench: ParsableCommand {
 
   func validate() throws {
     if rounds < 1 { throw ValidationError("--rounds: give at least 1.") }
-    if !(largest > 0 && largest <= 4_096) { throw ValidationError("--largest \(largest): give a size of up to 4096 MiB.") }
+    if !(largest > 0 && largest <= 4_096) {
+      throw ValidationError("--largest \(largest): give a size of up to 4096 MiB.")
+    }
   }
 
   private static let ways = [

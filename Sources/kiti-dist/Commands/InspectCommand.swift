@@ -55,7 +55,10 @@ enum InspectReport {
       ("epoch", "\(state.epoch), of which \(state.stepInEpoch) steps and \(state.samplesInEpoch) samples are done"),
       ("seed", "\(state.seed)"),
       ("ranks", "\(state.worldSize), with \(state.globalBatch) samples a step over all"),
-      ("learning rate", state.learningRateFactor == 1 ? "as scheduled" : "as scheduled, times \(state.learningRateFactor)"),
+      (
+        "learning rate",
+        "as scheduled" + (state.learningRateFactor == 1 ? "" : ", times \(state.learningRateFactor)")
+      ),
       ("best metric", state.bestMetric.map { "\($0)" } ?? "none yet"),
       ("training time", duration(state.elapsedSeconds)),
     ]

@@ -7,9 +7,9 @@ struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report", abstract: "Show a run as one HTML page, and merge its timelines.",
     discussion: """
-      The page holds the run's curves, collisions, times and last steps, and needs no other file: report.html in the run's \
-      folder. The run may still go on. Where 'kiti-dist train --timeline' has written timelines, timeline.json beside the \
-      page holds those of all ranks, on rank 0's clock: https://ui.perfetto.dev and chrome://tracing show it.
+      The page holds the run's curves, collisions, times and last steps, and needs no other file: report.html in the \
+      run's folder. The run may still go on. Where 'kiti-dist train --timeline' has written timelines, timeline.json \
+      beside the page holds those of all ranks, on rank 0's clock: https://ui.perfetto.dev and chrome://tracing show it.
       """)
 
   @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"))

@@ -34,8 +34,8 @@ struct TrainCommand: ParsableCommand {
 
   @Option(
     help: """
-      How the run is shown: live (a line that is rewritten), lines (one an evaluation), or auto; under mpirun auto means \
-      lines.
+      How the run is shown: live (a line that is rewritten), lines (one an evaluation), or auto; under mpirun auto \
+      means lines.
       """)
   var progress = ProgressStyle.auto
 

@@ -81,7 +81,8 @@ struct PlanReport {
     let isOwn = parallel.compression == .bf16 || parallel.shardOptimizer
     return [
       isOwn ? AllreduceAlgorithm.direct.rawValue : model.algorithm.rawValue,
-      parallel.compression == .bf16 ? "bf16" : parallel.reduction == .ordered && !isOwn ? "fp64" : "fp32", parallel.shardOptimizer ? "sharded" : nil,
+      parallel.compression == .bf16 ? "bf16" : parallel.reduction == .ordered && !isOwn ? "fp64" : "fp32",
+      parallel.shardOptimizer ? "sharded" : nil,
       "buckets of \(Report.number(parallel.bucketMiB)) MiB", parallel.progress.rawValue,
     ].compactMap { $0 }.joined(separator: ", ")
   }

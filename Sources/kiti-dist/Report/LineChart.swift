@@ -55,7 +55,8 @@ struct LineChart {
     let y = ChartAxis(
       curves.flatMap { $0.flatMap { [$0.low, $0.high] } }, isLogarithmic: isLogarithmic, includesZero: includesZero)
     var parts = [
-      "<svg viewBox=\"0 0 \(Int(Self.width)) \(Int(Self.height))\" role=\"img\" aria-label=\"\(Markup.escaped(title))\">"
+      "<svg viewBox=\"0 0 \(Int(Self.width)) \(Int(Self.height))\" role=\"img\" "
+        + "aria-label=\"\(Markup.escaped(title))\">"
     ]
     parts += frame(x, y)
     for (series, curve) in zip(drawn, curves) { parts += lines(series, curve, x, y) }
@@ -90,7 +91,8 @@ struct LineChart {
     parts.append("<text x=\"\(middle)\" y=\"\(Self.height - 6)\" text-anchor=\"middle\">step</text>")
     let centre = Markup.coordinate((Self.top + base) / 2)
     parts.append(
-      "<text transform=\"translate(13 \(centre)) rotate(-90)\" text-anchor=\"middle\">\(Markup.escaped(quantity))</text>")
+      "<text transform=\"translate(13 \(centre)) rotate(-90)\" text-anchor=\"middle\">"
+        + "\(Markup.escaped(quantity))</text>")
     return parts
   }
 

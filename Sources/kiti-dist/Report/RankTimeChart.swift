@@ -30,7 +30,8 @@ struct RankTimeChart {
     for (index, rank) in shown.enumerated() {
       let top = Double(index) * Self.row + 4
       parts.append(
-        "<text x=\"\(Self.left - 8)\" y=\"\(Markup.coordinate(top + 11))\" text-anchor=\"end\">rank \(rank.rank)</text>")
+        "<text x=\"\(Self.left - 8)\" y=\"\(Markup.coordinate(top + 11))\" text-anchor=\"end\">"
+          + "rank \(rank.rank)</text>")
       var start = 0.0
       for (name, seconds) in zip(PhaseSeconds.names, rank.seconds) {
         let (from, to) = (across(start * 1e3), across((start + seconds) * 1e3))

@@ -86,12 +86,15 @@ struct ReportPage {
 
   private var notices: [String] {
     var notices: [String] = []
-    let resumed = record.starts.dropFirst().map { "\(Markup.grouped($0.step)) (\($0.ranks) rank\($0.ranks == 1 ? "" : "s"))" }
+    let resumed = record.starts.dropFirst().map {
+      "\(Markup.grouped($0.step)) (\($0.ranks) rank\($0.ranks == 1 ? "" : "s"))"
+    }
     if !resumed.isEmpty { notices.append("Resumed after step \(resumed.joined(separator: ", ")).") }
     for restore in record.restores {
       notices.append(
         "Step \(Markup.grouped(restore.failedStep)): \(restore.reason); all ranks went back to step "
-          + "\(Markup.grouped(restore.step)), with the learning rate times \(Report.number(restore.learningRateFactor)).")
+          + "\(Markup.grouped(restore.step)), with the learning rate times "
+          + "\(Report.number(restore.learningRateFactor)).")
     }
     let skipped = record.steps.filter { $0.update == "skipped" }
     if let first = skipped.first {
@@ -213,9 +216,10 @@ struct ReportPage {
   private var timelineParts: [String] {
     guard let timeline else { return [] }
     let strip = timeline.excerpt.map { [TimelineStrip(excerpt: $0).html] } ?? []
-    let size = "\(Markup.grouped(timeline.events)) events of \(timeline.ranks.count) rank\(timeline.ranks.count == 1 ? "" : "s")"
+    let ranks = "\(timeline.ranks.count) rank\(timeline.ranks.count == 1 ? "" : "s")"
     return strip + [
-      "<p class=\"soft\">All steps are in timeline.json beside this page (\(size)): open it in Perfetto or chrome://tracing.</p>"
+      "<p class=\"soft\">All steps are in timeline.json beside this page (\(Markup.grouped(timeline.events)) events of "
+        + "\(ranks)): open it in Perfetto or chrome://tracing.</p>"
     ]
   }
 

@@ -1,7 +1,8 @@
 /// How the report's page looks: in light and in dark surroundings, and on paper.
 enum ReportStyle {
   static let sheet = """
-    :root { color-scheme: light dark; --page: #fbfbfa; --card: #ffffff; --ink: #1d2329; --soft: #5d6670; --line: #dfe3e6;
+    :root { color-scheme: light dark;
+      --page: #fbfbfa; --card: #ffffff; --ink: #1d2329; --soft: #5d6670; --line: #dfe3e6;
       --first: #2f6d9f; --second: #c2592b; --loading: #c79a2e; --compute: #3d7fb3; --backward: #285a85;
       --communication: #c2592b; --update: #4f9468; --other: #9aa3ab; --travel: #b78bb5; --notice: #fdf3e4; }
     @media (prefers-color-scheme: dark) { :root { --page: #14181c; --card: #1b2025; --ink: #e6e9ec; --soft: #9aa4ad;
@@ -22,7 +23,8 @@ enum ReportStyle {
       border-radius: 0 6px 6px 0; }
     .charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(460px, 100%), 1fr)); gap: 16px;
       align-items: start; }
-    figure { margin: 0; padding: 12px 14px 8px; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
+    figure { margin: 0; padding: 12px 14px 8px; background: var(--card); border: 1px solid var(--line);
+      border-radius: 8px; }
     figcaption { display: flex; flex-wrap: wrap; gap: 2px 14px; align-items: baseline; margin-bottom: 6px; }
     .key { color: var(--soft); font-size: 13px; }
     .key::before { content: ""; display: inline-block; width: 11px; height: 11px; margin-right: 5px; border-radius: 2px;
@@ -36,12 +38,14 @@ enum ReportStyle {
     .band { fill: var(--tone); opacity: 0.2; } .dot { fill: var(--tone); }
     .phase-loading { --tone: var(--loading); } .phase-compute { --tone: var(--compute); }
     .phase-backward { --tone: var(--backward); } .phase-communication { --tone: var(--communication); }
-    .phase-update { --tone: var(--update); } .phase-other { --tone: var(--other); } .phase-travel { --tone: var(--travel); }
+    .phase-update { --tone: var(--update); } .phase-other { --tone: var(--other); }
+    .phase-travel { --tone: var(--travel); }
     rect { fill: var(--tone); }
     table { border-collapse: collapse; width: 100%; }
     .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 8px; }
     tbody tr:last-child td { border-bottom: none; }
-    th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; }
+    th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid var(--line);
+      font-variant-numeric: tabular-nums; }
     th { color: var(--soft); font-weight: 500; font-size: 13px; } .name { text-align: left; }
     .spark { width: 150px; height: 24px; margin-left: auto; }
     details { margin-top: 36px; } summary { cursor: pointer; font-size: 18px; font-weight: 600; }

@@ -37,7 +37,8 @@ struct TimelineStrip {
     for (index, rank) in excerpt.ranks.enumerated() {
       let top = Double(index) * Self.row + 4
       parts.append(
-        "<text x=\"\(Self.left - 8)\" y=\"\(Markup.coordinate(top + 14))\" text-anchor=\"end\">rank \(rank.rank)</text>")
+        "<text x=\"\(Self.left - 8)\" y=\"\(Markup.coordinate(top + 14))\" text-anchor=\"end\">"
+          + "rank \(rank.rank)</text>")
       for event in rank.events {
         let (from, to) = (across(event.start), across(event.end))
         parts.append(box(event, from: from, width: max(0.3, to - from), top: top))
@@ -46,10 +47,12 @@ struct TimelineStrip {
     let middle = (Self.left + Self.width - Self.right) / 2
     parts.append("<text x=\"\(middle)\" y=\"\(Markup.coordinate(height - 6))\" text-anchor=\"middle\">ms</text></svg>")
     let (first, last) = (excerpt.steps.lowerBound, excerpt.steps.upperBound)
-    let steps = first == last ? "Step \(Markup.grouped(last))" : "Steps \(Markup.grouped(first)) to \(Markup.grouped(last))"
+    let steps =
+      first == last ? "Step \(Markup.grouped(last))" : "Steps \(Markup.grouped(first)) to \(Markup.grouped(last))"
+    let place = excerpt.ranks.count == 1 ? "one rank" : "ranks side by side"
     let names = Self.legend.map { "<span class=\"key phase-\($0.0)\">\($0.1)</span>" }.joined()
     return """
-      <figure class="wide"><figcaption><b>\(steps) on \(excerpt.ranks.count == 1 ? "one rank" : "ranks side by side")</b>\(names)</figcaption>
+      <figure class="wide"><figcaption><b>\(steps) on \(place)</b>\(names)</figcaption>
       \(parts.joined(separator: "\n"))</figure>
       """
   }
@@ -58,8 +61,9 @@ struct TimelineStrip {
   private func box(_ event: TimelineExcerpt.Event, from: Double, width: Double, top: Double) -> String {
     let kind = event.isCommunication ? "travel" : Self.kinds[event.name] ?? "other"
     let y = Markup.coordinate(event.isCommunication ? top + 21 : top)
-    let name = "\(Markup.escaped(event.name)), step \(event.step): \(Report.number((event.end - event.start) * 1e-3)) ms"
-    return "<rect class=\"phase-\(kind)\" x=\"\(Markup.coordinate(from))\" y=\"\(y)\" "
-      + "width=\"\(String(format: "%.2f", width))\" height=\"\(event.isCommunication ? 7 : 19)\"><title>\(name)</title></rect>"
+    let duration = Report.number((event.end - event.start) * 1e-3)
+    let size = "width=\"\(String(format: "%.2f", width))\" height=\"\(event.isCommunication ? 7 : 19)\""
+    return "<rect class=\"phase-\(kind)\" x=\"\(Markup.coordinate(from))\" y=\"\(y)\" \(size)>"
+      + "<title>\(Markup.escaped(event.name)), step \(event.step): \(duration) ms</title></rect>"
   }
 }

@@ -15,11 +15,11 @@ public struct ParallelConfiguration: Sendable, Equatable {
   public enum Reduction: String, Sendable, CaseIterable {
     /// The order that MPI likes best for the number of ranks and the size of a bucket.
     case fast
-    /// One that does not matter: each sample's gradient by itself, all in double precision, rounded to fp32 once. So runs
-    /// with the same global batch and collision `streams: sample` (and in networks with batch norm
+    /// One that does not matter: each sample's gradient by itself, all in double precision, rounded to fp32 once. So
+    /// runs with the same global batch and collision `streams: sample` (and in networks with batch norm
     /// `training.syncBatchNorm`) make the same steps at any number of ranks, to the last digits. Twice the bytes, and
-    /// slower passes. Compression and a sharded optimizer do not go so far: they sum over ranks in fp32, in the order of a
-    /// balanced tree, which depends on nothing but the number of ranks.
+    /// slower passes. Compression and a sharded optimizer do not go so far: they sum over ranks in fp32, in the order
+    /// of a balanced tree, which depends on nothing but the number of ranks.
     case ordered
   }
 
