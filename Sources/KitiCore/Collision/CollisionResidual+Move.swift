@@ -1,14 +1,28 @@
 // A matching changes few particles: where velocities and gradients need not be arrays of their own, the other particles
 // cost nothing but their distances.
 extension CollisionResidual {
-  /// Whether the block may make the move of this sample without collisions, and then call `collide(sample:after:pass:)`.
-  package func collidesAfterMove(sample: Int, pass: Pass) -> Bool {
-    turnsFewGradients(pass) && !measuresDrift(sample, pass)
-  }
+  /// Whether the block may make the move without collisions and then call `collide(sample:after:pass:)`, and call `turn`
+  /// and `restore` on the gradient with respect to y in place of `collideBackward` on a copy of it.
+  package func collidesInPlace(_ pass: Pass) -> Bool { pass.isTraining && matching != nil }
 
-  /// Whether the block may call `turn` and `restore` on the gradient with respect to y in place of `collideBackward` on a
-  /// copy of it.
-  package func turnsFewGradients(_ pass: Pass) -> Bool { pass.isTraining && matching != nil }
+  /// Measures the drifts of momentum and energy of a sample whose velocities are no array otherwise, where it is their
+  /// turn.
+  ///
+  /// - Parameter prepare: makes copies of the sample's positions and velocities, which are then changed.
+  package func measureDrift(
+    sample: Int, pass: Pass,
+    _ prepare: () -> (position: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>)
+  ) {
+    guard measuresDrift(sample, pass), let engine else { return }
+    let (position, velocity) = prepare()
+    let energy = recordMomentum(velocity)
+    // The pairs count where they collide in earnest.
+    var uncounted = CollisionStatistics()
+    engine.collide(
+      sample: sample, position: position, velocity: velocity, draws: draws(sample: sample, pass: pass),
+      strength: strength, statistics: &uncounted)
+    measureDrift(velocity, energy: energy)
+  }
 
   /// Makes y of the particles of one sample that collide.
   package func collide(sample: Int, after move: ParticleMove, pass: Pass) {

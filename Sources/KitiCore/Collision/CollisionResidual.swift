@@ -130,12 +130,12 @@ public final class CollisionResidual: @unchecked Sendable {
   // MARK: - Drift
 
   /// Keeps Σv of each coordinate and returns Σv².
-  private func recordMomentum(_ velocity: UnsafePointer<Float>) -> Double {
+  func recordMomentum(_ velocity: UnsafePointer<Float>) -> Double {
     momentum.buffer.update(repeating: 0)
     return sum(velocity, sign: -1)
   }
 
-  private func measureDrift(_ velocity: UnsafePointer<Float>, energy: Double) {
+  func measureDrift(_ velocity: UnsafePointer<Float>, energy: Double) {
     let after = sum(velocity, sign: 1)
     var change = 0.0
     for coordinate in 0..<momentum.count { change += momentum.pointer[coordinate] * momentum.pointer[coordinate] }

@@ -117,7 +117,7 @@ private final class Subject {
   private let start: AlignedBuffer<Float>
   private let velocity: AlignedBuffer<Float>
   /// Whether the residual is used as residual blocks use it, with y in place of the velocities.
-  private let collidesAfterMove: Bool
+  private let collidesInPlace: Bool
   private let scale: AlignedBuffer<Float>
   private let products: AlignedBuffer<Double>
   private var forwardSeconds: [Double] = []
@@ -135,7 +135,7 @@ private final class Subject {
     self.rank = rank
     residual = CollisionResidual(
       layout: layout, options: CollisionOptions(scheme: scheme, decision: decision), layerIndex: 0, capacity: samples)
-    collidesAfterMove = name.hasPrefix("resnet")
+    collidesInPlace = name.hasPrefix("resnet")
     let count = samples * layout.features
     scale = AlignedBuffer(count: 2 * layout.pieceLength)
     for channel in 0..<layout.pieceLength { scale.pointer[channel] = 1 }
@@ -169,7 +169,7 @@ private final class Subject {
 
   private func collide(_ sample: Int, _ pass: Pass) {
     let offset = sample * layout.features
-    guard collidesAfterMove, residual.collidesAfterMove(sample: sample, pass: pass) else {
+    guard collidesInPlace, residual.collidesInPlace(pass) else {
       residual.collide(
         sample: sample, position: position.pointer + offset, velocity: velocity.pointer + offset, pass: pass)
       return
@@ -186,7 +186,7 @@ private final class Subject {
 
   private func collideBackward(_ sample: Int, _ pass: Pass) {
     let offset = sample * layout.features
-    guard collidesAfterMove, residual.turnsFewGradients(pass) else {
+    guard collidesInPlace, residual.collidesInPlace(pass) else {
       residual.collideBackward(sample: sample, velocityGradient: velocity.pointer + offset, pass: pass)
       return
     }

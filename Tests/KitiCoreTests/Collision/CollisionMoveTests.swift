@@ -102,13 +102,32 @@ final class CollisionMoveTests: XCTestCase {
     let particles = try Particles(places: 12, channels: 3, divide: 1)
     for scheme in CollisionOptions.Scheme.allCases {
       let residual = CollisionRig(particles, CollisionOptions(scheme: scheme)).residual
-      XCTAssertEqual(residual.turnsFewGradients(pass), scheme == .ntc)
-      XCTAssertEqual(residual.collidesAfterMove(sample: 0, pass: pass), scheme == .ntc)
-      XCTAssertFalse(residual.turnsFewGradients(.evaluation))
-      // Where the drift is measured, velocities are.
-      let measured = Pass(isTraining: true, seed: 1, step: 2 * CollisionResidual.driftInterval)
-      XCTAssertFalse(residual.collidesAfterMove(sample: 0, pass: measured))
-      XCTAssertEqual(residual.collidesAfterMove(sample: 1, pass: measured), scheme == .ntc)
+      XCTAssertEqual(residual.collidesInPlace(pass), scheme == .ntc)
+      XCTAssertFalse(residual.collidesInPlace(.evaluation))
+    }
+  }
+
+  func testDriftOfTheFirstSampleIsMeasuredOnCopiesAndCountsNoPairs() throws {
+    var numbers = TestNumbers(153)
+    let particles = try Particles(places: 64, channels: 3, divide: 1)
+    let residual = CollisionRig(particles, options(midpoint: false)).residual
+    let (x, start) = (numbers.normals(particles.features), numbers.normals(particles.features))
+    for (step, sample) in [(0, 0), (0, 1), (1, 0), (CollisionResidual.driftInterval, 0)] {
+      let pass = Pass(isTraining: true, seed: 1, step: step)
+      let isDue = sample == 0 && step % CollisionResidual.driftInterval == 0
+      let (position, velocity) = (GuardedArray(x), GuardedArray(start))
+      var isPrepared = false
+      residual.resetCounts()
+      residual.measureDrift(sample: sample, pass: pass) {
+        isPrepared = true
+        return (position.pointer, velocity.pointer)
+      }
+      XCTAssertEqual(isPrepared, isDue)
+      XCTAssertEqual(velocity.values != start, isDue, "every pair collides")
+      XCTAssertEqual(residual.statistics.measuredSamples, isDue ? 1 : 0)
+      XCTAssertEqual(residual.statistics.candidatePairs, 0)
+      XCTAssertLessThan(residual.statistics.energyDrift, 1e-5)
+      XCTAssertLessThan(residual.statistics.momentumDrift, 1e-6)
     }
   }
 

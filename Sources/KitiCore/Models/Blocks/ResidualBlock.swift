@@ -145,7 +145,7 @@ final class ResidualBlock {
     projection?.forward(ConvolutionSource(input), batch: batch, pass: pass)
     for sample in 0..<batch {
       let x = input + sample * inputShape.reduce(1, *)
-      if carried == nil, collision.collidesAfterMove(sample: sample, pass: pass) {
+      if collidesInPlace(pass) {
         moveAndCollide(sample, x, pass)
       } else if movesBySample(pass) {
         collideAndMove(sample, x, pass)
@@ -177,6 +177,7 @@ final class ResidualBlock {
   /// All particles move as if none collided; then those that do are moved again.
   private func moveAndCollide(_ sample: Int, _ x: UnsafePointer<Float>, _ pass: Pass) {
     let last = convolutions[convolutions.count - 1]
+    collision.measureDrift(sample: sample, pass: pass) { (self.position(sample, x, pass), acceleration(sample)) }
     move(sample, x)
     let position =
       switch shortcut {
@@ -192,16 +193,21 @@ final class ResidualBlock {
   }
 
   private func collideAndMove(_ sample: Int, _ x: UnsafePointer<Float>, _ pass: Pass) {
-    let last = convolutions[convolutions.count - 1]
-    let a = workspace.velocity.pointer
-    normalize(
-      last.output.pointer + sample * size, scale: last.norm.foldedScale, shift: last.norm.foldedShift, rows: places,
-      channels: channels, into: a)
+    let a = acceleration(sample)
     let p = position(sample, x, pass)
     let v = carried?.accelerate(sample, by: a, timeStep: timeStep, place) ?? a
     collision.collide(sample: sample, position: p, velocity: v, pass: pass)
     activate(
       .relu, p, plus: v, scale: timeStep, count: size, into: output.pointer + sample * size, derivative: nil)
+  }
+
+  /// The branch's output for one sample, in the workspace.
+  private func acceleration(_ sample: Int) -> UnsafeMutablePointer<Float> {
+    let last = convolutions[convolutions.count - 1]
+    normalize(
+      last.output.pointer + sample * size, scale: last.norm.foldedScale, shift: last.norm.foldedShift, rows: places,
+      channels: channels, into: workspace.velocity.pointer)
+    return workspace.velocity.pointer
   }
 
   /// The shortcut's output for one sample, in the workspace unless it is the input and stays as it is.
@@ -226,7 +232,7 @@ final class ResidualBlock {
   /// What the gradient with respect to y needs before `backward`: the rectifier's mask and, where no collision is
   /// between or few particles have collided, the sums for the last batch norm.
   func finish(_ pass: Pass) -> GradientFinish {
-    let needsNoSums = movesBySample(pass) && !turnsInPlace(pass)
+    let needsNoSums = movesBySample(pass) && !collidesInPlace(pass)
     return GradientFinish(
       mask: .rectified(output.pointer), sums: needsNoSums ? nil : convolutions[convolutions.count - 1].gradientSums)
   }
@@ -249,7 +255,7 @@ final class ResidualBlock {
   ) {
     var gradient = gradients.current
     var factor = Double(timeStep)
-    var isTurned = turnsInPlace(pass)
+    var isTurned = collidesInPlace(pass)
     if isTurned {
       turn(gradient, batch: batch)
     } else if movesBySample(pass) {
@@ -278,8 +284,9 @@ final class ResidualBlock {
     gradients.makeCurrent(passed)
   }
 
-  /// Whether the gradient of the branch takes the place of that of the move while the last convolution needs it.
-  private func turnsInPlace(_ pass: Pass) -> Bool { carried == nil && collision.turnsFewGradients(pass) }
+  /// Whether the few particles that collide change in the midst of the others: y after the move, and the gradient of the
+  /// move, whose place that of the branch takes while the last convolution needs it.
+  private func collidesInPlace(_ pass: Pass) -> Bool { carried == nil && collision.collidesInPlace(pass) }
 
   /// From the gradient of the move to that of the last batch norm's output, over dt; corrects the sums of the latter.
   private func turn(_ gradient: UnsafeMutablePointer<Float>, batch: Int) {
