@@ -52,7 +52,7 @@ struct ImportOptions: ParsableArguments {
       """
       \(output): \(layout.trainCount) training and \(layout.testCount) test images of \
       \(shape.height) x \(shape.width) x \(shape.channels) in \(layout.classes.count) classes, \
-      \(Report.bytes(layout.byteCount)), imported in \(seconds) s on \(ranks)
+      \(Console.bytes(layout.byteCount)), imported in \(seconds) s on \(ranks)
       """)
   }
 }

@@ -26,7 +26,7 @@ struct DataInspectCommand: ParsableCommand {
     }
     line("file", inspection.path)
     line("kind", inspection.kind)
-    line("size", Report.bytes(inspection.fileBytes))
+    line("size", Console.bytes(inspection.fileBytes))
     line("samples", "\(counts[.train] ?? 0) training, \(counts[.test] ?? 0) test")
     for attribute in inspection.attributes where attribute.name != "kind" && attribute.name != "classes" {
       line(attribute.name, attribute.value)
@@ -42,8 +42,8 @@ struct DataInspectCommand: ParsableCommand {
       header: ["array", "shape", "chunk", "minimum", "maximum", "mean", "deviation", "not finite"],
       rows: inspection.arrays.map {
         [
-          $0.path, shape($0.shape), $0.chunkShape.map(shape) ?? "none", Report.number($0.minimum),
-          Report.number($0.maximum), Report.number($0.mean), Report.number($0.standardDeviation),
+          $0.path, shape($0.shape), $0.chunkShape.map(shape) ?? "none", Console.number($0.minimum),
+          Console.number($0.maximum), Console.number($0.mean), Console.number($0.standardDeviation),
           String($0.nonFiniteCount),
         ]
       })

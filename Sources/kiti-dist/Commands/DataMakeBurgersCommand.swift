@@ -66,7 +66,7 @@ struct DataMakeBurgersCommand: ParsableCommand {
     print(
       """
       \(output): \(layout.trainCount) training and \(layout.testCount) test samples of \(layout.points) points, \
-      \(Report.bytes(layout.byteCount)), made in \(String(format: "%.1f", seconds)) s on \(ranks) \
+      \(Console.bytes(layout.byteCount)), made in \(String(format: "%.1f", seconds)) s on \(ranks) \
       (\(Int((Double(samples) / seconds).rounded())) samples/s)
       """)
   }

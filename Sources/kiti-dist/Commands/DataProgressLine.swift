@@ -19,11 +19,11 @@ final class ProgressLine {
     guard isShown, done > 0, isDue else { return }
     lastDrawn = Date()
     let remaining = Date().timeIntervalSince(started) / Double(done) * Double(total - done)
-    Report.write("\r\u{1B}[K\(done) of \(total) \(unit)  \(100 * done / total) %  \(Report.duration(remaining)) left")
+    Console.write("\r\u{1B}[K\(done) of \(total) \(unit)  \(100 * done / total) %  \(Console.duration(remaining)) left")
   }
 
   func clear() {
-    if lastDrawn != nil { Report.write("\r\u{1B}[K") }
+    if lastDrawn != nil { Console.write("\r\u{1B}[K") }
     lastDrawn = nil
   }
 }

@@ -31,7 +31,7 @@ struct EvaluateCommand: ParsableCommand {
     let evaluation = try CheckpointEvaluation.run(
       checkpoint: checkpoint, overrides: overrides, batch: batch, communicator: world)
     guard world.rank == 0 else { return }
-    if let warning = evaluation.warning { Report.notice(warning) }
+    if let warning = evaluation.warning { Console.notice(warning) }
     if json {
       var line = MetricsLine(kind: "evaluation")
       line.set("checkpoint", evaluation.checkpoint)
@@ -45,7 +45,7 @@ struct EvaluateCommand: ParsableCommand {
         [
           ("checkpoint", evaluation.checkpoint), ("steps done", "\(evaluation.state.step)"),
           ("test samples", "\(evaluation.samples)"),
-        ] + evaluation.metrics.map { ("test \($0.metric.name)", Report.value($0)) }
+        ] + evaluation.metrics.map { ("test \($0.metric.name)", Console.value($0)) }
         + (evaluation.remarks.isEmpty ? [] : [("with", evaluation.remarks.joined(separator: ", "))])
       let width = rows.map(\.0.count).max() ?? 0
       for (name, value) in rows { print(name.padding(toLength: width + 2, withPad: " ", startingAt: 0) + value) }

@@ -31,7 +31,7 @@ struct ReportCommand: ParsableCommand {
         record: record, configuration: configuration.map { String(decoding: $0, as: UTF8.self) }, timeline: timeline)
       try write(page.html, to: output)
       for rank in timeline?.cutOff ?? [] {
-        Report.notice("the timeline of rank \(rank) was cut off; its whole lines were taken")
+        Console.notice("the timeline of rank \(rank) was cut off; its whole lines were taken")
       }
       print("\(output): \(record.steps.count) steps, \(record.evaluations.count) evaluations")
       guard let timeline else { return }

@@ -98,7 +98,7 @@ struct TrainCommand: ParsableCommand {
     case .finished:
       guard isFirst else { return }
       if let evaluation = trainer.lastEvaluation {
-        print("\(Report.sentence(evaluation)) over \(evaluation.samples) samples")
+        print("\(Console.sentence(evaluation)) over \(evaluation.samples) samples")
       } else {
         print("nothing left to do: the run has all its \(trainer.description.totalSteps) steps")
       }
@@ -107,7 +107,7 @@ struct TrainCommand: ParsableCommand {
       if isFirst { print("stopped at --max-steps; go on with: kiti-dist train \(config) --resume \(folder.path)") }
     case .stopped(let signal):
       if isFirst {
-        Report.notice(
+        Console.notice(
           "stopped by signal \(signal) after a checkpoint; go on with: kiti-dist train \(config) --resume "
             + folder.path)
       }

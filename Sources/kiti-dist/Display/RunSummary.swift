@@ -10,7 +10,7 @@ enum RunSummary {
       rows: run.layers.map {
         [
           $0.path, $0.outputShape.map(String.init).joined(separator: " × "), String($0.parameterCount),
-          Report.number(Double($0.operations)),
+          Console.number(Double($0.operations)),
         ]
       })
     let operations = run.layers.reduce(0) { $0 + $1.operations }
@@ -18,14 +18,14 @@ enum RunSummary {
       """
 
       parameters              \(run.parameterCount)
-      FLOPs                   \(Report.number(Double(operations))) forward, about \
-      \(Report.number(3 * Double(operations))) in training, per sample
+      FLOPs                   \(Console.number(Double(operations))) forward, about \
+      \(Console.number(3 * Double(operations))) in training, per sample
       samples                 \(run.trainingSamples) training, \(run.testSamples) test
       global batch            \(run.globalBatch) on \(run.ranks) rank\(run.ranks == 1 ? "" : "s"), \
       \(run.stepsPerEpoch) steps per epoch, \(run.totalSteps) in all
-      memory per rank         \(Report.bytes(run.stateBytes)) parameters, gradients and optimizer; \
-      \(Report.bytes(run.workspaceBytes)) activations and workspaces
-      bytes sent per step     \(Report.bytes(run.bytesSentPerStep)) from each rank
+      memory per rank         \(Console.bytes(run.stateBytes)) parameters, gradients and optimizer; \
+      \(Console.bytes(run.workspaceBytes)) activations and workspaces
+      bytes sent per step     \(Console.bytes(run.bytesSentPerStep)) from each rank
       """)
   }
 }

@@ -27,7 +27,7 @@ final class TrainingDisplay: TrainingObserver {
     started = Date()
     firstStep = run.firstStep
     let ranks = run.ranks == 1 ? "1 rank" : "\(run.ranks) ranks"
-    Report.notice(
+    Console.notice(
       "\(run.name): \(run.parameterCount) parameters, \(run.trainingSamples) training and \(run.testSamples) test samples, "
         + "\(ranks), global batch \(run.globalBatch), \(run.totalSteps) steps"
         + (run.firstStep > 0 ? ", going on after step \(run.firstStep)" : ""))
@@ -40,35 +40,35 @@ final class TrainingDisplay: TrainingObserver {
     guard now - lastDrawn > 0.1 || report.step == report.totalSteps else { return }
     lastDrawn = now
     let pace = Date().timeIntervalSince(started) / Double(max(1, report.step - firstStep))
-    let remaining = Report.duration(pace * Double(report.totalSteps - report.step))
-    Report.write("\r\u{1B}[K\(line(report))  \(remaining) left")
+    let remaining = Console.duration(pace * Double(report.totalSteps - report.step))
+    Console.write("\r\u{1B}[K\(line(report))  \(remaining) left")
   }
 
   func evaluationEnds(_ report: EvaluationReport) {
     let step = lastStep.map { line($0) } ?? ""
     clear()
-    Report.notice(
-      "\(step)  \(Report.sentence(report))\(report.isBest ? " (best)" : "")")
+    Console.notice(
+      "\(step)  \(Console.sentence(report))\(report.isBest ? " (best)" : "")")
   }
 
   func checkpointIsWritten(path: String, seconds: Double) {
     clear()
-    Report.notice("checkpoint \(path) (\(String(format: "%.2f", seconds)) s)")
+    Console.notice("checkpoint \(path) (\(String(format: "%.2f", seconds)) s)")
   }
 
   func notice(_ text: String) {
     clear()
-    Report.notice(text)
+    Console.notice(text)
   }
 
   private func clear() {
-    if isLive { Report.write("\r\u{1B}[K") }
+    if isLive { Console.write("\r\u{1B}[K") }
   }
 
   private func line(_ report: StepReport) -> String {
     var parts = [
-      "epoch \(report.epoch + 1)", "step \(report.step)/\(report.totalSteps)", "loss \(Report.number(report.loss))",
-      "learning rate \(Report.number(report.learningRate))", "\(Int(report.samplesPerSecond)) samples/s",
+      "epoch \(report.epoch + 1)", "step \(report.step)/\(report.totalSteps)", "loss \(Console.number(report.loss))",
+      "learning rate \(Console.number(report.learningRate))", "\(Int(report.samplesPerSecond)) samples/s",
     ]
     if let rate = report.collisionRate { parts.append(String(format: "collisions %.1f %%", rate * 100)) }
     if let communication = report.communication {

@@ -68,7 +68,7 @@ enum Launch {
       leave(0)
     } catch let failure as AgreedFailure {
       if !MPI.isRunning || Communicator.world.rank == 0 {
-        Report.error((failure.rank > 0 ? "rank \(failure.rank): " : "") + failure.error.description)
+        Console.error((failure.rank > 0 ? "rank \(failure.rank): " : "") + failure.error.description)
       }
       leave(failure.error.kind.exitStatus)
     } catch let error as KitiError {
@@ -92,17 +92,17 @@ enum Launch {
   /// An error that the other ranks do not know of: they may be waiting for this one, so the whole job ends.
   private static func leaveAlone(_ message: String, _ status: Int32) -> Never {
     if MPI.isRunning, Communicator.world.size > 1 {
-      Report.error("rank \(Communicator.world.rank) (\(MPI.processorName)): \(message)")
+      Console.error("rank \(Communicator.world.rank) (\(MPI.processorName)): \(message)")
       MPI.abort(status: status)
     }
-    Report.error(message)
+    Console.error(message)
     leave(status)
   }
 
   private static func leave(_ status: Int32) -> Never {
     if MPI.isRunning {
       do { try MPI.finish() } catch {
-        Report.error("\(error)")
+        Console.error("\(error)")
         exit(KitiError.Kind.failed.exitStatus)
       }
     }

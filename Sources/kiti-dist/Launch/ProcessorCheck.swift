@@ -9,7 +9,7 @@ enum ProcessorCheck {
       guard let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8) else { return }
       let missing = missingFlags(in: text, needed: InstructionSet.flags)
       guard !missing.isEmpty else { return }
-      Report.error(
+      Console.error(
         "This build of kiti-dist needs a processor with \(InstructionSet.name); this one lacks \(missing.joined(separator: ", ")). "
           + "Build it on this machine, or with KITI_PROCESSOR=x86-64-v3 for any processor with AVX2 and FMA.")
       exit(KitiError.Kind.failed.exitStatus)

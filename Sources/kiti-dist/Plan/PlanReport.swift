@@ -15,7 +15,7 @@ struct PlanReport {
       "one rank alone   forward \(ms(phases.forward)), backward \(ms(phases.backward)), update \(ms(phases.update))",
       "on a node        \(describe(model.cluster.node, cluster.node))",
       "between nodes    \(describe(model.cluster.network, cluster.network))",
-      "sums             \(way), \(Report.number(1e-9 / model.cluster.secondsPerSummedByte)) GB/s added",
+      "sums             \(way), \(Console.number(1e-9 / model.cluster.secondsPerSummedByte)) GB/s added",
       "",
       sentence, "",
       "weak scaling: \(phases.samples * model.accumulation) samples on each rank",
@@ -83,7 +83,7 @@ struct PlanReport {
       isOwn ? AllreduceAlgorithm.direct.rawValue : model.algorithm.rawValue,
       parallel.compression == .bf16 ? "bf16" : parallel.reduction == .ordered && !isOwn ? "fp64" : "fp32",
       parallel.shardOptimizer ? "sharded" : nil,
-      "buckets of \(Report.number(parallel.bucketMiB)) MiB", parallel.progress.rawValue,
+      "buckets of \(Console.number(parallel.bucketMiB)) MiB", parallel.progress.rawValue,
     ].compactMap { $0 }.joined(separator: ", ")
   }
 
@@ -119,9 +119,9 @@ struct PlanReport {
 
   private func describe(_ link: LinkModel, _ origin: PlanLinks.Cluster.Origin) -> String {
     guard origin != .unknown else { return "not known" }
-    let numbers = [link.latency * 1e6, link.gigabitsPerSecond].map(Report.number)
+    let numbers = [link.latency * 1e6, link.gigabitsPerSecond].map(Console.number)
     return "\(numbers[0]) µs, \(numbers[1]) Gbit/s (\(origin.rawValue))"
   }
 
-  private func ms(_ seconds: Double) -> String { "\(Report.number(seconds * 1e3)) ms" }
+  private func ms(_ seconds: Double) -> String { "\(Console.number(seconds * 1e3)) ms" }
 }

@@ -38,8 +38,8 @@ struct LayerTable {
     let body = rows.map { row in
       let cells = [
         "<td class=\"name\">\(Markup.escaped(row.name))</td>", "<td>\(Self.percent(row.last.rate))</td>",
-        "<td>\(sparkline(row.points, highest))</td>", "<td>\(Report.number(row.last.relativeSpeed))</td>",
-        "<td>\(row.last.freePath.map(Report.number) ?? "–")</td>",
+        "<td>\(sparkline(row.points, highest))</td>", "<td>\(Console.number(row.last.relativeSpeed))</td>",
+        "<td>\(row.last.freePath.map(Console.number) ?? "–")</td>",
       ]
       return "<tr>\(cells.joined())</tr>"
     }

@@ -35,6 +35,6 @@ enum Markup {
   /// `12,345`, `0.25`, `1.5e-05`.
   static func number(_ value: Double) -> String {
     if value == value.rounded(), abs(value) >= 1_000, abs(value) < 1e15 { return grouped(Int(value)) }
-    return Report.number(value)
+    return Console.number(value)
   }
 }

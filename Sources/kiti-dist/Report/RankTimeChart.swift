@@ -39,7 +39,7 @@ struct RankTimeChart {
         let place = "x=\"\(Markup.coordinate(from))\" y=\"\(Markup.coordinate(top))\""
         parts.append(
           "<rect class=\"phase-\(name)\" \(place) width=\"\(Markup.coordinate(to - from))\" height=\"\(Self.bar)\">"
-            + "<title>rank \(rank.rank), \(name): \(Report.number(seconds * 1e3)) ms</title></rect>")
+            + "<title>rank \(rank.rank), \(name): \(Console.number(seconds * 1e3)) ms</title></rect>")
       }
     }
     let middle = (Self.left + Self.width - Self.right) / 2

@@ -55,7 +55,7 @@ struct ReportPage {
       ("model", (settings.map { "\($0.model.kind), " } ?? "") + "\(Markup.grouped(start.parameters)) parameters"),
       ("ranks", "\(Markup.grouped(start.ranks)) on \(hosts)"), ("seed", start.seed),
       ("samples a step", Markup.grouped(start.globalBatch)),
-      ("time in steps", Report.duration(seconds)),
+      ("time in steps", Console.duration(seconds)),
     ]
     if let settings {
       facts.insert(("collisions", settings.model.collision.scheme.rawValue), at: 1)
@@ -77,10 +77,10 @@ struct ReportPage {
 
   private var bestMetric: (String, String)? {
     if let best = record.evaluations.compactMap(\.accuracy).max() {
-      return ("best test accuracy", "\(Report.number(best * 100)) %")
+      return ("best test accuracy", "\(Console.number(best * 100)) %")
     }
     return record.evaluations.compactMap(\.relativeL2).min().map {
-      ("best test relative L2", "\(Report.number($0 * 100)) %")
+      ("best test relative L2", "\(Console.number($0 * 100)) %")
     }
   }
 
@@ -94,7 +94,7 @@ struct ReportPage {
       notices.append(
         "Step \(Markup.grouped(restore.failedStep)): \(restore.reason); all ranks went back to step "
           + "\(Markup.grouped(restore.step)), with the learning rate times "
-          + "\(Report.number(restore.learningRateFactor)).")
+          + "\(Console.number(restore.learningRateFactor)).")
     }
     let skipped = record.steps.filter { $0.update == "skipped" }
     if let first = skipped.first {
@@ -200,7 +200,7 @@ struct ReportPage {
     let rows = found.prefix(Self.mostStragglers).map { timing in
       "<tr><td>\(Markup.grouped(timing.step))</td><td>\(timing.slowestRank.map(String.init) ?? "–")</td>"
         + "<td class=\"name\">\(Markup.escaped(timing.slowestHost ?? "–"))</td>"
-        + "<td>\(Report.number((timing.slowestExcess ?? 0) * 100)) %</td></tr>"
+        + "<td>\(Console.number((timing.slowestExcess ?? 0) * 100)) %</td></tr>"
     }
     let more = found.count > rows.count ? " (the worst \(rows.count) of \(found.count) times)" : ""
     return [

@@ -61,7 +61,7 @@ struct TimelineStrip {
   private func box(_ event: TimelineExcerpt.Event, from: Double, width: Double, top: Double) -> String {
     let kind = event.isCommunication ? "travel" : Self.kinds[event.name] ?? "other"
     let y = Markup.coordinate(event.isCommunication ? top + 21 : top)
-    let duration = Report.number((event.end - event.start) * 1e-3)
+    let duration = Console.number((event.end - event.start) * 1e-3)
     let size = "width=\"\(String(format: "%.2f", width))\" height=\"\(event.isCommunication ? 7 : 19)\""
     return "<rect class=\"phase-\(kind)\" x=\"\(Markup.coordinate(from))\" y=\"\(y)\" \(size)>"
       + "<title>\(Markup.escaped(event.name)), step \(event.step): \(duration) ms</title></rect>"

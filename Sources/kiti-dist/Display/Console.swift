@@ -2,7 +2,7 @@ import Foundation
 import KitiCore
 
 /// Text for people: results on standard output, everything else on standard error.
-enum Report {
+enum Console {
   static func error(_ text: String) { write("kiti-dist: error: \(text)\n") }
   static func notice(_ text: String) { write("kiti-dist: \(text)\n") }
 
