@@ -289,7 +289,7 @@ final class DenseCollisions: CollisionEngine {
     for (index, pair) in pairs.enumerated() {
       records.pointer[sample * self.pairs + index] = Record(
         first: Int32(pair.first), second: Int32(pair.second),
-        speed: layout.squaredDistance(pair.first, pair.second, ParticleField(velocity)).squareRoot())
+        speed: layout.squaredDistance(pair.first, pair.second, NormalizedValues(velocity)).squareRoot())
       counts[pair.first] += 1
       counts[pair.second] += 1
     }

@@ -48,7 +48,7 @@ final class MatchingCollisions: CollisionEngine {
     sample: Int, position: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, draws: CollisionDraws,
     strength: CollisionStrength, statistics: inout CollisionStatistics
   ) {
-    select(sample, ParticleField(position), ParticleField(velocity), draws, strength, &statistics)
+    select(sample, NormalizedValues(position), NormalizedValues(velocity), draws, strength, &statistics)
     for index in 0..<recordCounts.pointer[sample] { scatter(sample * pairCapacity + index, position, velocity) }
   }
 
@@ -66,7 +66,7 @@ final class MatchingCollisions: CollisionEngine {
 
   /// Finds the pairs that collide, writes them down and draws their directions.
   private func select(
-    _ sample: Int, _ position: ParticleField, _ velocity: ParticleField, _ draws: CollisionDraws,
+    _ sample: Int, _ position: NormalizedValues, _ velocity: NormalizedValues, _ draws: CollisionDraws,
     _ strength: CollisionStrength, _ statistics: inout CollisionStatistics
   ) {
     let pairs = layout.count / 2
@@ -98,7 +98,7 @@ final class MatchingCollisions: CollisionEngine {
   }
 
   /// The squares of the distances of all candidate pairs.
-  private func measure(_ field: ParticleField, into squares: UnsafeMutablePointer<Float>) {
+  private func measure(_ field: NormalizedValues, into squares: UnsafeMutablePointer<Float>) {
     let (layout, matching) = (layout, order.pointer)
     for pair in 0..<layout.count / 2 {
       squares[pair] = layout.squaredDistance(Int(matching[2 &* pair]), Int(matching[2 &* pair &+ 1]), field)
@@ -215,7 +215,7 @@ final class MatchingCollisions: CollisionEngine {
       for lane in 0..<layout.dimensions { normal[lane] = normals[index][lane] }
       records.pointer[record] = PairRecord(
         first: Int32(pair.first), second: Int32(pair.second),
-        speed: layout.squaredDistance(pair.first, pair.second, ParticleField(velocity)).squareRoot(),
+        speed: layout.squaredDistance(pair.first, pair.second, NormalizedValues(velocity)).squareRoot(),
         normalLength: Float(sumOfSquares(normal, count: layout.dimensions).squareRoot()))
       scatter(record, position, velocity)
     }

@@ -145,7 +145,7 @@ final class PairDistances {
 
   /// |a_i − a_j|² by the difference.
   private func distance(_ i: Int, _ j: Int, _ values: UnsafePointer<Float>) -> Float {
-    layout.squaredDistance(i, j, ParticleField(values))
+    layout.squaredDistance(i, j, NormalizedValues(values))
   }
 
   /// The inner products of all particles relative to their mean, upper triangle, and the diagonal by itself.

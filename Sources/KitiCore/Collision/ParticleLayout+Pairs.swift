@@ -12,7 +12,7 @@ struct PairRecord {
 extension ParticleLayout {
   /// |a_i − a_j|² of two particles of a field.
   @inline(__always)
-  func squaredDistance(_ i: Int, _ j: Int, _ field: ParticleField) -> Float {
+  func squaredDistance(_ i: Int, _ j: Int, _ field: NormalizedValues) -> Float {
     guard let scale = field.normalization?.scale else {
       return squaredDistance(i, j, field.values) { difference, _ in difference } scalar: { difference, _ in difference }
     }

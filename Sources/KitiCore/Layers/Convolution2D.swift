@@ -42,7 +42,7 @@ public final class Convolution2D: Layer {
     _ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Range<Int>, pass: Pass
   ) {
     forward(
-      ConvolutionSource(input + samples.lowerBound * shape.inputSize),
+      NormalizedValues(input + samples.lowerBound * shape.inputSize),
       into: output + samples.lowerBound * shape.outputSize, samples: samples.count, sums: nil)
   }
 
@@ -51,7 +51,7 @@ public final class Convolution2D: Layer {
     into inputGradient: UnsafeMutablePointer<Float>?, samples: Range<Int>, pass: Pass
   ) {
     backward(
-      ConvolutionSource(input + samples.lowerBound * shape.inputSize),
+      NormalizedValues(input + samples.lowerBound * shape.inputSize),
       gradient: ConvolutionGradient(outputGradient + samples.lowerBound * shape.outputSize),
       into: inputGradient.map { $0 + samples.lowerBound * shape.inputSize }, finish: GradientFinish(),
       samples: samples.count)
@@ -59,7 +59,7 @@ public final class Convolution2D: Layer {
 
   /// The kernel's pass for the first samples; where sums over samples are kept apart, sample by sample.
   func forward(
-    _ source: ConvolutionSource, into output: UnsafeMutablePointer<Float>, samples: Int,
+    _ source: NormalizedValues, into output: UnsafeMutablePointer<Float>, samples: Int,
     sums: UnsafeMutablePointer<Double>?
   ) {
     guard weight.sampleSums != nil else {
@@ -74,7 +74,7 @@ public final class Convolution2D: Layer {
 
   /// The same backward.
   func backward(
-    _ source: ConvolutionSource, gradient: ConvolutionGradient, into inputGradient: UnsafeMutablePointer<Float>?,
+    _ source: NormalizedValues, gradient: ConvolutionGradient, into inputGradient: UnsafeMutablePointer<Float>?,
     finish: GradientFinish, samples: Int
   ) {
     guard weight.sampleSums != nil else {

@@ -174,13 +174,13 @@ private final class Subject {
         sample: sample, position: position.pointer + offset, velocity: velocity.pointer + offset, pass: pass)
       return
     }
-    let field = ParticleField(
+    let field = NormalizedValues(
       start.pointer + offset,
       normalization: (UnsafePointer(scale.pointer), UnsafePointer(scale.pointer + layout.pieceLength)))
     residual.collide(
       sample: sample,
       after: ParticleMove(
-        position: ParticleField(position.pointer + offset), velocity: field, timeStep: 1,
+        position: NormalizedValues(position.pointer + offset), velocity: field, timeStep: 1,
         output: velocity.pointer + offset), pass: pass)
   }
 

@@ -18,8 +18,8 @@ final class CollisionMoveTests: XCTestCase {
       shift = GuardedArray(numbers.normals(particles.layout.pieceLength))
     }
 
-    var field: ParticleField {
-      ParticleField(z.pointer, normalization: (UnsafePointer(scale.pointer), UnsafePointer(shift.pointer)))
+    var field: NormalizedValues {
+      NormalizedValues(z.pointer, normalization: (UnsafePointer(scale.pointer), UnsafePointer(shift.pointer)))
     }
 
     var values: [Float] {
@@ -48,7 +48,7 @@ final class CollisionMoveTests: XCTestCase {
         let after = rig.collide(position.values, velocity.values, pass: pass)
         let expected = moved(rig.positions, after, timeStep: timeStep)
         let plain = GuardedArray(position.values)
-        for x in [position.field, ParticleField(plain.pointer)] {
+        for x in [position.field, NormalizedValues(plain.pointer)] {
           let output = GuardedArray(moved(position.values, velocity.values, timeStep: timeStep))
           let other = CollisionRig(particles, options(midpoint: midpoint))
           other.residual.collide(
@@ -144,7 +144,7 @@ final class CollisionMoveTests: XCTestCase {
       rig.residual.collide(
         sample: 0,
         after: ParticleMove(
-          position: ParticleField(x.pointer), velocity: ParticleField(velocity.pointer), timeStep: 1,
+          position: NormalizedValues(x.pointer), velocity: NormalizedValues(velocity.pointer), timeStep: 1,
           output: output.pointer), pass: pass)
       let after = output.values
       let changed = Set(rig.residual.pairs(sample: 0, pass: pass).flatMap { [$0.first, $0.second] })

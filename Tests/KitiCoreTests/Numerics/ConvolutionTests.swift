@@ -91,7 +91,7 @@ final class ConvolutionTests: XCTestCase {
       let (scale, shift) = (GuardedArray(count: 16, repeating: 1), GuardedArray(count: 16, repeating: 0))
       let y = GuardedArray(count: shape.outputSize, repeating: 0)
       let normalization = (scale: UnsafePointer(scale.pointer), shift: UnsafePointer(shift.pointer))
-      let source = ConvolutionSource(x.pointer, normalization: normalization)
+      let source = NormalizedValues(x.pointer, normalization: normalization)
       kernel.forward(source, weight: w.pointer, into: y.pointer, samples: 1, sums: nil)
       XCTAssertTrue(y.values[..<(3 * 16)].allSatisfy(\.isNaN), "\(type)")
     }
@@ -108,7 +108,7 @@ final class ConvolutionTests: XCTestCase {
       let (w, m) = (GuardedArray(count: shape.weightCount, repeating: 0.5), GuardedArray(mask))
       let (dw, dx) = (GuardedArray(count: shape.weightCount, repeating: 0), GuardedArray(count: shape.inputSize))
       kernel.backward(
-        ConvolutionSource(x.pointer), gradient: ConvolutionGradient(g.pointer), weight: w.pointer,
+        NormalizedValues(x.pointer), gradient: ConvolutionGradient(g.pointer), weight: w.pointer,
         weightGradient: dw.pointer, inputGradient: dx.pointer, finish: GradientFinish(mask: .rectified(m.pointer)),
         samples: 1)
       XCTAssertEqual(dx.values[37], 0)

@@ -39,7 +39,7 @@ final class DirectConvolutionTests: XCTestCase {
       trial.maskNumbers.0, trial.maskNumbers.1, trial.factor,
     ].map { GuardedArray($0) }
     let p = arrays.map { UnsafePointer($0.pointer) }
-    let source = ConvolutionSource(p[0], normalization: form.normalizesSource ? (p[2], p[3]) : nil)
+    let source = NormalizedValues(p[0], normalization: form.normalizesSource ? (p[2], p[3]) : nil)
     let gradient = ConvolutionGradient(
       p[4],
       normalization: form.normalizesGradient
@@ -184,7 +184,7 @@ final class DirectConvolutionTests: XCTestCase {
     let y = GuardedArray(count: shape.outputSize)
     let kernel = DirectConvolution(shape, capacity: 1)
     let normalization = (scale: UnsafePointer(one.pointer), shift: UnsafePointer(zero.pointer))
-    let source = ConvolutionSource(x.pointer, normalization: normalization)
+    let source = NormalizedValues(x.pointer, normalization: normalization)
     kernel.forward(source, weight: weight.pointer, into: y.pointer, samples: 1, sums: nil)
     for index in 0..<shape.outputSize {
       XCTAssertEqual(y.pointer[index].isNaN, index / 16 == 4)
@@ -197,7 +197,7 @@ final class DirectConvolutionTests: XCTestCase {
     ] {
       let r = GuardedArray(count: shape.inputSize, repeating: .nan)
       kernel.backward(
-        ConvolutionSource(x.pointer), gradient: ConvolutionGradient(g.pointer),
+        NormalizedValues(x.pointer), gradient: ConvolutionGradient(g.pointer),
         weight: weight.pointer, weightGradient: weightGradient.pointer, inputGradient: r.pointer,
         finish: GradientFinish(mask: mask), samples: 1)
       for index in 0..<shape.inputSize { XCTAssertEqual(r.pointer[index], 0) }

@@ -50,8 +50,8 @@ struct ConvolutionCase {
 
   private func pointer(_ name: String) -> UnsafePointer<Float> { UnsafePointer(numbers[name]!.pointer) }
 
-  private var source: ConvolutionSource {
-    ConvolutionSource(pointer("x"), normalization: fusion == 1 ? (pointer("scale"), pointer("shift")) : nil)
+  private var source: NormalizedValues {
+    NormalizedValues(pointer("x"), normalization: fusion == 1 ? (pointer("scale"), pointer("shift")) : nil)
   }
 
   private var gradient: ConvolutionGradient {

@@ -29,23 +29,18 @@ final class NormalizedConvolution {
   var workspaceBytes: Int { convolution.workspaceBytes + norm.workspaceBytes + output.byteCount }
   var summary: [LayerSummary] { [LayerSummary(path.convolution, convolution), LayerSummary(path.norm, norm)] }
 
-  func forward(_ source: ConvolutionSource, batch: Int, pass: Pass) {
+  func forward(_ source: NormalizedValues, batch: Int, pass: Pass) {
     let sums = norm.startSums()
     convolution.forward(source, into: output.pointer, samples: batch, sums: pass.isTraining ? sums : nil)
     norm.fold(output.pointer, samples: batch, pass: pass)
   }
 
-  /// Normalized and rectified, as the next convolution reads it.
-  var rectified: ConvolutionSource {
-    ConvolutionSource(output.pointer, normalization: (norm.foldedScale, norm.foldedShift))
+  /// Normalized, as the next convolution, which rectifies it, or the particles of a block read it.
+  var normalized: NormalizedValues {
+    NormalizedValues(output.pointer, normalization: (norm.foldedScale, norm.foldedShift))
   }
 
-  /// Normalized, from float `offset` on, as particles.
-  func field(_ offset: Int) -> ParticleField {
-    ParticleField(output.pointer + offset, normalization: (norm.foldedScale, norm.foldedShift))
-  }
-
-  /// What makes the gradient with respect to `rectified` the gradient with respect to the batch norm's output.
+  /// What makes the gradient with respect to `normalized`, rectified, the gradient with respect to the batch norm's output.
   var finish: GradientFinish {
     GradientFinish(
       mask: .normalized(output.pointer, scale: norm.foldedScale, shift: norm.foldedShift), sums: gradientSums)
@@ -58,7 +53,7 @@ final class NormalizedConvolution {
   ///   - source: what `forward` was given.
   ///   - gradient: g of `gradientSums`; the gradient with respect to the batch norm's output is `factor` · g.
   func backward(
-    _ source: ConvolutionSource, gradient: UnsafePointer<Float>, times factor: Double = 1,
+    _ source: NormalizedValues, gradient: UnsafePointer<Float>, times factor: Double = 1,
     into inputGradient: UnsafeMutablePointer<Float>?, finish: GradientFinish, batch: Int, pass: Pass
   ) {
     let normalization = norm.foldBackward(output.pointer, times: factor, pass: pass)

@@ -137,12 +137,12 @@ final class ResidualBlock {
   // MARK: - Forward
 
   func forward(_ input: UnsafePointer<Float>, batch: Int, pass: Pass) {
-    var source = ConvolutionSource(input)
+    var source = NormalizedValues(input)
     for convolution in convolutions {
       convolution.forward(source, batch: batch, pass: pass)
-      source = convolution.rectified
+      source = convolution.normalized
     }
-    projection?.forward(ConvolutionSource(input), batch: batch, pass: pass)
+    projection?.forward(NormalizedValues(input), batch: batch, pass: pass)
     for sample in 0..<batch {
       let x = input + sample * inputShape.reduce(1, *)
       if collidesInPlace(pass) {
@@ -181,14 +181,14 @@ final class ResidualBlock {
     move(sample, x)
     let position =
       switch shortcut {
-      case .identity: ParticleField(x)
-      case .padding: ParticleField(workspace.position.pointer)
-      case .projection(let projection): projection.field(sample * size)
+      case .identity: NormalizedValues(x)
+      case .padding: NormalizedValues(workspace.position.pointer)
+      case .projection(let projection): projection.normalized.advanced(by: sample * size)
       }
     collision.collide(
       sample: sample,
       after: ParticleMove(
-        position: position, velocity: last.field(sample * size), timeStep: timeStep,
+        position: position, velocity: last.normalized.advanced(by: sample * size), timeStep: timeStep,
         output: output.pointer + sample * size), pass: pass)
   }
 
@@ -268,7 +268,7 @@ final class ResidualBlock {
     for index in convolutions.indices.dropFirst().reversed() {
       let target = gradient == gradients.first ? gradients.second : gradients.first
       convolutions[index].backward(
-        convolutions[index - 1].rectified, gradient: gradient, times: factor, into: target,
+        convolutions[index - 1].normalized, gradient: gradient, times: factor, into: target,
         finish: convolutions[index - 1].finish, batch: batch, pass: pass)
       announce(convolutions[index].convolution.weight)
       if isTurned { restore(gradient, batch: batch, pass: pass) }
@@ -279,7 +279,7 @@ final class ResidualBlock {
     var finish = inputFinish
     finish.other = UnsafePointer(passed)
     convolutions[0].backward(
-      ConvolutionSource(input), gradient: gradient, into: passed, finish: finish, batch: batch, pass: pass)
+      NormalizedValues(input), gradient: gradient, into: passed, finish: finish, batch: batch, pass: pass)
     announce(convolutions[0].convolution.weight)
     gradients.makeCurrent(passed)
   }
@@ -341,7 +341,7 @@ final class ResidualBlock {
       projection.norm.addSums(
         gradient, times: projection.output.pointer, samples: 0..<batch, to: projection.norm.gradientSums)
       projection.backward(
-        ConvolutionSource(input), gradient: gradient, into: free, finish: GradientFinish(), batch: batch, pass: pass)
+        NormalizedValues(input), gradient: gradient, into: free, finish: GradientFinish(), batch: batch, pass: pass)
       announce(projection.convolution.weight)
     }
     return free

@@ -109,7 +109,7 @@ public final class ResNet: Model {
   }
 
   public func forward(_ input: UnsafePointer<Float>, batch: Int, pass: Pass) -> UnsafePointer<Float> {
-    stem.forward(ConvolutionSource(input), batch: batch, pass: pass)
+    stem.forward(NormalizedValues(input), batch: batch, pass: pass)
     normalizeAndRectify(
       stem.output.pointer, scale: stem.norm.foldedScale, shift: stem.norm.foldedShift, plus: .nothing,
       rows: batch * stem.outputShape[0] * stem.outputShape[1], channels: stem.outputShape[2], into: stemOutput.pointer)
@@ -145,7 +145,7 @@ public final class ResNet: Model {
     }
     guard let input = inputOfBatch else { return }
     stem.backward(
-      ConvolutionSource(input), gradient: gradients.current, into: nil, finish: GradientFinish(), batch: batch,
+      NormalizedValues(input), gradient: gradients.current, into: nil, finish: GradientFinish(), batch: batch,
       pass: pass)
     announce(stem.convolution.weight)
   }

@@ -66,7 +66,7 @@ final class PoolingStage {
 
   func forward(_ input: UnsafePointer<Float>, batch: Int, pass: Pass) {
     let sums = norm.startSums()
-    convolution.forward(ConvolutionSource(input), into: convolved.pointer, samples: batch, sums: nil)
+    convolution.forward(NormalizedValues(input), into: convolved.pointer, samples: batch, sums: nil)
     for sample in 0..<batch {
       pooling.forward(convolved.pointer, into: pooled.pointer, samples: sample..<sample + 1, pass: pass)
       guard pass.isTraining else { continue }
@@ -105,7 +105,7 @@ final class PoolingStage {
         pass: pass)
     }
     convolution.backward(
-      ConvolutionSource(input), gradient: ConvolutionGradient(gradients.first), into: gradients.second,
+      NormalizedValues(input), gradient: ConvolutionGradient(gradients.first), into: gradients.second,
       finish: inputFinish, samples: batch)
     announce(convolution.weight)
     gradients.makeCurrent(gradients.second)

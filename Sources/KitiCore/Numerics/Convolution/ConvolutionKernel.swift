@@ -10,11 +10,13 @@ package protocol ConvolutionKernel: AnyObject {
 
   /// output = source ∗ weight.
   ///
-  /// - Parameter sums: `[2, outputs]`; the sums over samples and places of each output channel and of its square are added
-  ///   to it, accurate enough for the variance of a batch norm: partial sums of at most a few thousand numbers are
-  ///   added in double precision.
+  /// - Parameters:
+  ///   - source: `[samples, height, width, inputs]`; where it is normalized it is rectified as well.
+  ///   - sums: `[2, outputs]`; the sums over samples and places of each output channel and of its square are added to
+  ///     it, accurate enough for the variance of a batch norm: partial sums of at most a few thousand numbers are added
+  ///     in double precision.
   func forward(
-    _ source: ConvolutionSource, weight: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Int,
+    _ source: NormalizedValues, weight: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Int,
     sums: UnsafeMutablePointer<Double>?)
 
   /// Both gradients in one call, so that what they share is computed once.
@@ -26,26 +28,9 @@ package protocol ConvolutionKernel: AnyObject {
   ///   - inputGradient: receives the gradient with respect to the source's numbers after its scale, shift and rectifier
   ///     (the convolution's actual input), changed as `finish` says; nil where nobody needs it.
   func backward(
-    _ source: ConvolutionSource, gradient: ConvolutionGradient, weight: UnsafePointer<Float>,
+    _ source: NormalizedValues, gradient: ConvolutionGradient, weight: UnsafePointer<Float>,
     weightGradient: UnsafeMutablePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
     finish: GradientFinish, samples: Int)
-}
-
-/// What a convolution reads: numbers as they are, or rectified after a batch norm, max(0, x · scale + shift), folded into
-/// the reading.
-package struct ConvolutionSource {
-  /// `[samples, height, width, inputs]`
-  package var values: UnsafePointer<Float>
-  /// `[inputs]` each.
-  package var normalization: (scale: UnsafePointer<Float>, shift: UnsafePointer<Float>)?
-
-  package init(
-    _ values: UnsafePointer<Float>,
-    normalization: (scale: UnsafePointer<Float>, shift: UnsafePointer<Float>)? = nil
-  ) {
-    self.values = values
-    self.normalization = normalization
-  }
 }
 
 /// The gradient with respect to a convolution's output: g as it is, or through the batch norm that follows the convolution,

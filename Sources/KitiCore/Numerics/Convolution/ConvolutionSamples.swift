@@ -1,14 +1,5 @@
 // One sample of what a convolution reads and writes, to take a batch sample by sample.
 
-extension ConvolutionSource {
-  /// That of a later sample.
-  ///
-  /// - Parameter offset: numbers of the samples before it.
-  package func advanced(by offset: Int) -> ConvolutionSource {
-    ConvolutionSource(values + offset, normalization: normalization)
-  }
-}
-
 extension ConvolutionGradient {
   /// That of a later sample.
   package func advanced(by offset: Int) -> ConvolutionGradient {

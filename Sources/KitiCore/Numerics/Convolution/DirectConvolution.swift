@@ -38,7 +38,7 @@ package final class DirectConvolution: ConvolutionKernel {
   }
 
   package func forward(
-    _ source: ConvolutionSource, weight: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Int,
+    _ source: NormalizedValues, weight: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Int,
     sums: UnsafeMutablePointer<Double>?
   ) {
     let source = PatternedSource(source, inputPattern, inputNumbers.pointer)
@@ -53,7 +53,7 @@ package final class DirectConvolution: ConvolutionKernel {
   }
 
   package func backward(
-    _ source: ConvolutionSource, gradient: ConvolutionGradient, weight: UnsafePointer<Float>,
+    _ source: NormalizedValues, gradient: ConvolutionGradient, weight: UnsafePointer<Float>,
     weightGradient: UnsafeMutablePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
     finish: GradientFinish, samples: Int
   ) {

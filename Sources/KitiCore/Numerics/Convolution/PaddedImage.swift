@@ -36,7 +36,7 @@ final class PaddedImage {
 
   /// Makes the tiles of a row valid; those of the rows before it must have been, unless it is the first.
   @inline(never)
-  func read(_ source: ConvolutionSource, sample: Int, tileRow: Int) {
+  func read(_ source: NormalizedValues, sample: Int, tileRow: Int) {
     readRows(tileRow) { row, target in
       let offset = (sample &* height &+ row) &* imageWidth &* channels
       let values = source.values + offset

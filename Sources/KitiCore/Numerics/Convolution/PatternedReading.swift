@@ -4,7 +4,7 @@ struct PatternedSource {
   let normalization: (scale: UnsafePointer<Float>, shift: UnsafePointer<Float>)?
 
   /// - Parameter numbers: room for two patterns.
-  init(_ source: ConvolutionSource, _ pattern: ChannelPattern, _ numbers: UnsafeMutablePointer<Float>) {
+  init(_ source: NormalizedValues, _ pattern: ChannelPattern, _ numbers: UnsafeMutablePointer<Float>) {
     values = source.values
     normalization = source.normalization.map { pattern.lay($0.scale, $0.shift, into: numbers) }
   }

@@ -55,7 +55,7 @@ package final class WinogradConvolution: ConvolutionKernel {
   }
 
   package func forward(
-    _ source: ConvolutionSource, weight: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Int,
+    _ source: NormalizedValues, weight: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Int,
     sums: UnsafeMutablePointer<Double>?
   ) {
     guard samples > 0 else { return }
@@ -77,7 +77,7 @@ package final class WinogradConvolution: ConvolutionKernel {
   }
 
   package func backward(
-    _ source: ConvolutionSource, gradient: ConvolutionGradient, weight: UnsafePointer<Float>,
+    _ source: NormalizedValues, gradient: ConvolutionGradient, weight: UnsafePointer<Float>,
     weightGradient: UnsafeMutablePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
     finish: GradientFinish, samples: Int
   ) {

@@ -1,18 +1,5 @@
-/// Positions or velocities of a sample's particles where they lie: values · scale + shift with one scale and shift a
-/// channel, or the values themselves.
-package struct ParticleField {
-  package var values: UnsafePointer<Float>
-  /// `[channels]` each.
-  package var normalization: (scale: UnsafePointer<Float>, shift: UnsafePointer<Float>)?
-
-  package init(
-    _ values: UnsafePointer<Float>,
-    normalization: (scale: UnsafePointer<Float>, shift: UnsafePointer<Float>)? = nil
-  ) {
-    self.values = values
-    self.normalization = normalization
-  }
-
+/// Positions or velocities of the particles of a sample.
+extension NormalizedValues {
   /// Some numbers from feature `offset` on, which belong to the channels from `channel` on.
   @inline(__always)
   func vector(at offset: Int, _ channel: Int, _ lanes: Int) -> Vector {
@@ -32,14 +19,14 @@ package struct ParticleField {
 
 /// The move of a rectified residual block, y = max(0, x + v·dt), with x and v where they lie.
 package struct ParticleMove {
-  package var position: ParticleField
-  package var velocity: ParticleField
+  package var position: NormalizedValues
+  package var velocity: NormalizedValues
   package var timeStep: Float
   /// y of all particles of the sample, made without collisions.
   package var output: UnsafeMutablePointer<Float>
 
   package init(
-    position: ParticleField, velocity: ParticleField, timeStep: Float, output: UnsafeMutablePointer<Float>
+    position: NormalizedValues, velocity: NormalizedValues, timeStep: Float, output: UnsafeMutablePointer<Float>
   ) {
     self.position = position
     self.velocity = velocity
