@@ -57,18 +57,16 @@ public final class Convolution2D: Layer {
       samples: samples.count)
   }
 
-  /// The kernel's pass for the first samples; where sums over samples are kept apart, sample by sample.
+  /// The kernel's pass for the first samples.
   func forward(
     _ source: NormalizedValues, into output: UnsafeMutablePointer<Float>, samples: Int,
     sums: UnsafeMutablePointer<Double>?
   ) {
-    guard weight.sampleSums != nil else {
-      return kernel.forward(source, weight: weight.values, into: output, samples: samples, sums: sums)
-    }
-    for sample in 0..<samples {
+    for samples in weight.turns(of: 0..<samples) {
+      let first = samples.lowerBound
       kernel.forward(
-        source.advanced(by: sample * shape.inputSize), weight: weight.values,
-        into: output + sample * shape.outputSize, samples: 1, sums: sums)
+        source.advanced(by: first * shape.inputSize), weight: weight.values,
+        into: output + first * shape.outputSize, samples: samples.count, sums: sums)
     }
   }
 
@@ -77,17 +75,12 @@ public final class Convolution2D: Layer {
     _ source: NormalizedValues, gradient: ConvolutionGradient, into inputGradient: UnsafeMutablePointer<Float>?,
     finish: GradientFinish, samples: Int
   ) {
-    guard weight.sampleSums != nil else {
-      return kernel.backward(
-        source, gradient: gradient, weight: weight.values, weightGradient: weight.gradients,
-        inputGradient: inputGradient, finish: finish, samples: samples)
-    }
-    for sample in 0..<samples {
-      let (inputs, outputs) = (sample * shape.inputSize, sample * shape.outputSize)
+    for samples in weight.turns(of: 0..<samples) {
+      let (inputs, outputs) = (samples.lowerBound * shape.inputSize, samples.lowerBound * shape.outputSize)
       kernel.backward(
         source.advanced(by: inputs), gradient: gradient.advanced(by: outputs), weight: weight.values,
         weightGradient: weight.gradients, inputGradient: inputGradient.map { $0 + inputs },
-        finish: finish.advanced(by: inputs), samples: 1)
+        finish: finish.advanced(by: inputs), samples: samples.count)
       weight.takeSample()
     }
   }

@@ -36,24 +36,22 @@ public final class Linear: Layer {
   public func forward(
     _ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Range<Int>, pass: Pass
   ) {
-    if weight.sampleSums != nil, samples.count > 1 {
-      for sample in samples { forward(input, into: output, samples: sample..<sample + 1, pass: pass) }
-      return
-    }
-    let rows = samples.count * places
-    let source = input + samples.lowerBound * places * inputs
-    let target = output + samples.lowerBound * places * outputs
-    if outputs < 8 {
-      // Dot products along contiguous rows of the transposed weight.
-      transpose(inputs, outputs, weight.values, into: transposedWeight.pointer)
-      multiply(
-        rows, outputs, inputs, Matrix(source, rowStride: inputs),
-        transposed.transposed, into: target, rowStride: outputs,
-        start: .bias(bias.values))
-    } else {
-      multiply(
-        rows, outputs, inputs, Matrix(source, rowStride: inputs), Matrix(weight.values, rowStride: outputs),
-        into: target, rowStride: outputs, start: .bias(bias.values))
+    for samples in weight.turns(of: samples) {
+      let rows = samples.count * places
+      let source = input + samples.lowerBound * places * inputs
+      let target = output + samples.lowerBound * places * outputs
+      if outputs < 8 {
+        // Dot products along contiguous rows of the transposed weight.
+        transpose(inputs, outputs, weight.values, into: transposedWeight.pointer)
+        multiply(
+          rows, outputs, inputs, Matrix(source, rowStride: inputs),
+          transposed.transposed, into: target, rowStride: outputs,
+          start: .bias(bias.values))
+      } else {
+        multiply(
+          rows, outputs, inputs, Matrix(source, rowStride: inputs), Matrix(weight.values, rowStride: outputs),
+          into: target, rowStride: outputs, start: .bias(bias.values))
+      }
     }
   }
 
@@ -77,37 +75,32 @@ public final class Linear: Layer {
     _ input: UnsafePointer<Float>, outputGradient: UnsafePointer<Float>,
     into inputGradient: UnsafeMutablePointer<Float>?, samples: Range<Int>, prepared: Bool
   ) {
-    if weight.sampleSums != nil, samples.count > 1 {
-      for sample in samples {
-        backward(
-          input, outputGradient: outputGradient, into: inputGradient, samples: sample..<sample + 1, prepared: prepared)
-      }
-      return
-    }
-    let rows = samples.count * places
-    let source = input + samples.lowerBound * places * inputs
-    let gradient = outputGradient + samples.lowerBound * places * outputs
-    addColumnSums(gradient, rows: rows, columns: outputs, to: bias.gradients)
-    if outputs < 8 {
-      // As the transposed product [out, in] = gradientᵀ · input, which is wide enough for whole vectors.
-      multiply(
-        outputs, inputs, rows, Matrix(gradient, rowStride: outputs).transposed, Matrix(source, rowStride: inputs),
-        into: transposedGradient.pointer, rowStride: inputs)
-      for input in 0..<inputs {
-        for output in 0..<outputs {
-          weight.gradients[input &* outputs &+ output] += transposedGradient.pointer[output &* inputs &+ input]
+    for samples in weight.turns(of: samples) {
+      let rows = samples.count * places
+      let source = input + samples.lowerBound * places * inputs
+      let gradient = outputGradient + samples.lowerBound * places * outputs
+      addColumnSums(gradient, rows: rows, columns: outputs, to: bias.gradients)
+      if outputs < 8 {
+        // As the transposed product [out, in] = gradientᵀ · input, which is wide enough for whole vectors.
+        multiply(
+          outputs, inputs, rows, Matrix(gradient, rowStride: outputs).transposed, Matrix(source, rowStride: inputs),
+          into: transposedGradient.pointer, rowStride: inputs)
+        for input in 0..<inputs {
+          for output in 0..<outputs {
+            weight.gradients[input &* outputs &+ output] += transposedGradient.pointer[output &* inputs &+ input]
+          }
         }
+      } else {
+        multiply(
+          inputs, outputs, rows, Matrix(source, rowStride: inputs).transposed, Matrix(gradient, rowStride: outputs),
+          into: weight.gradients, rowStride: outputs, start: .accumulate)
       }
-    } else {
+      weight.takeSample()
+      bias.takeSample()
+      guard let inputGradient else { continue }
       multiply(
-        inputs, outputs, rows, Matrix(source, rowStride: inputs).transposed, Matrix(gradient, rowStride: outputs),
-        into: weight.gradients, rowStride: outputs, start: .accumulate)
+        rows, inputs, outputs, Matrix(gradient, rowStride: outputs), transposed,
+        into: inputGradient + samples.lowerBound * places * inputs, rowStride: inputs)
     }
-    weight.takeSample()
-    bias.takeSample()
-    guard let inputGradient else { return }
-    multiply(
-      rows, inputs, outputs, Matrix(gradient, rowStride: outputs), transposed,
-      into: inputGradient + samples.lowerBound * places * inputs, rowStride: inputs)
   }
 }

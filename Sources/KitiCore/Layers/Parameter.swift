@@ -41,6 +41,12 @@ public final class Parameter: @unchecked Sendable {
     gradients = Parameter.unplaced
   }
 
+  /// Samples of a batch that are worked on together: all of them, or one at a time where their gradients are added up
+  /// apart.
+  package func turns(of samples: Range<Int>) -> SampleTurns {
+    SampleTurns(left: samples, length: sampleSums == nil ? samples.count : 1)
+  }
+
   /// Moves what one sample has left in `gradients` to the sums over samples, if they are kept: they do not depend on
   /// which samples are together in a batch but for the last digits of double precision.
   package func takeSample() {
@@ -54,6 +60,19 @@ public final class Parameter: @unchecked Sendable {
   /// A pointer that no access survives, so that a forgotten layout is seen at once.
   private static var unplaced: UnsafeMutablePointer<Float> {
     UnsafeMutablePointer(bitPattern: 0x40)!
+  }
+}
+
+/// Samples, some at a time.
+package struct SampleTurns: Sequence, IteratorProtocol {
+  var left: Range<Int>
+  var length: Int
+
+  package mutating func next() -> Range<Int>? {
+    guard !left.isEmpty else { return nil }
+    let turn = left.prefix(length)
+    left = left.dropFirst(length)
+    return turn
   }
 }
 

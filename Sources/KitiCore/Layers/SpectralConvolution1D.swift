@@ -86,22 +86,20 @@ public final class SpectralConvolution1D: Layer {
 
   /// Step 2: Y_k = X_k · W_k for the samples of the batch.
   package func mix(_ samples: Range<Int>) {
-    if weight.sampleSums != nil, samples.count > 1 {
-      for sample in samples { mix(sample..<sample + 1) }
-      return
-    }
-    let (xRow, yRow, plane) = (2 * inputs, 2 * outputs, inputs * outputs)
-    for mode in 0..<modes {
-      let x = inputSpectrum.pointer + (mode * capacity + samples.lowerBound) * xRow
-      let y = outputSpectrum.pointer + (mode * capacity + samples.lowerBound) * yRow
-      let real = Matrix(weight.values + mode * 2 * plane, rowStride: outputs)
-      let imaginary = Matrix(weight.values + (mode * 2 + 1) * plane, rowStride: outputs)
-      let (xReal, xImaginary) = (Matrix(x, rowStride: xRow), Matrix(x + inputs, rowStride: xRow))
-      let batch = samples.count
-      multiply(batch, outputs, inputs, xReal, real, into: y, rowStride: yRow)
-      multiply(batch, outputs, inputs, xImaginary, imaginary, into: y, rowStride: yRow, start: .accumulate, scale: -1)
-      multiply(batch, outputs, inputs, xReal, imaginary, into: y + outputs, rowStride: yRow)
-      multiply(batch, outputs, inputs, xImaginary, real, into: y + outputs, rowStride: yRow, start: .accumulate)
+    for samples in weight.turns(of: samples) {
+      let (xRow, yRow, plane) = (2 * inputs, 2 * outputs, inputs * outputs)
+      for mode in 0..<modes {
+        let x = inputSpectrum.pointer + (mode * capacity + samples.lowerBound) * xRow
+        let y = outputSpectrum.pointer + (mode * capacity + samples.lowerBound) * yRow
+        let real = Matrix(weight.values + mode * 2 * plane, rowStride: outputs)
+        let imaginary = Matrix(weight.values + (mode * 2 + 1) * plane, rowStride: outputs)
+        let (xReal, xImaginary) = (Matrix(x, rowStride: xRow), Matrix(x + inputs, rowStride: xRow))
+        let batch = samples.count
+        multiply(batch, outputs, inputs, xReal, real, into: y, rowStride: yRow)
+        multiply(batch, outputs, inputs, xImaginary, imaginary, into: y, rowStride: yRow, start: .accumulate, scale: -1)
+        multiply(batch, outputs, inputs, xReal, imaginary, into: y + outputs, rowStride: yRow)
+        multiply(batch, outputs, inputs, xImaginary, real, into: y + outputs, rowStride: yRow, start: .accumulate)
+      }
     }
   }
 
@@ -121,38 +119,36 @@ public final class SpectralConvolution1D: Layer {
 
   /// Backward step 2: dW_k += conj(X_k)ᵀ · dY_k, and dX_k = dY_k · conj(W_k)ᵀ in place of X.
   package func mixBackward(_ samples: Range<Int>, needsInputGradient: Bool) {
-    if weight.sampleSums != nil, samples.count > 1 {
-      for sample in samples { mixBackward(sample..<sample + 1, needsInputGradient: needsInputGradient) }
-      return
-    }
-    defer { weight.takeSample() }
-    let (xRow, yRow, plane) = (2 * inputs, 2 * outputs, inputs * outputs)
-    let batch = samples.count
-    let transposedReal = transposedWeight.pointer
-    let transposedImaginary = transposedWeight.pointer + plane
-    for mode in 0..<modes {
-      let x = inputSpectrum.pointer + (mode * capacity + samples.lowerBound) * xRow
-      let dy = outputSpectrum.pointer + (mode * capacity + samples.lowerBound) * yRow
-      let xReal = Matrix(x, rowStride: xRow).transposed
-      let xImaginary = Matrix(x + inputs, rowStride: xRow).transposed
-      let (dyReal, dyImaginary) = (Matrix(dy, rowStride: yRow), Matrix(dy + outputs, rowStride: yRow))
-      let dReal = weight.gradients + mode * 2 * plane
-      let dImaginary = dReal + plane
-      multiply(inputs, outputs, batch, xReal, dyReal, into: dReal, rowStride: outputs, start: .accumulate)
-      multiply(inputs, outputs, batch, xImaginary, dyImaginary, into: dReal, rowStride: outputs, start: .accumulate)
-      multiply(inputs, outputs, batch, xReal, dyImaginary, into: dImaginary, rowStride: outputs, start: .accumulate)
-      multiply(
-        inputs, outputs, batch, xImaginary, dyReal, into: dImaginary, rowStride: outputs, start: .accumulate, scale: -1)
-      guard needsInputGradient else { continue }
-      transpose(inputs, outputs, weight.values + mode * 2 * plane, into: transposedReal)
-      transpose(inputs, outputs, weight.values + (mode * 2 + 1) * plane, into: transposedImaginary)
-      let real = Matrix(transposedReal, rowStride: inputs)
-      let imaginary = Matrix(transposedImaginary, rowStride: inputs)
-      multiply(batch, inputs, outputs, dyReal, real, into: x, rowStride: xRow)
-      multiply(batch, inputs, outputs, dyImaginary, imaginary, into: x, rowStride: xRow, start: .accumulate)
-      multiply(batch, inputs, outputs, dyImaginary, real, into: x + inputs, rowStride: xRow)
-      multiply(
-        batch, inputs, outputs, dyReal, imaginary, into: x + inputs, rowStride: xRow, start: .accumulate, scale: -1)
+    for samples in weight.turns(of: samples) {
+      let (xRow, yRow, plane) = (2 * inputs, 2 * outputs, inputs * outputs)
+      let batch = samples.count
+      let transposedReal = transposedWeight.pointer
+      let transposedImaginary = transposedWeight.pointer + plane
+      for mode in 0..<modes {
+        let x = inputSpectrum.pointer + (mode * capacity + samples.lowerBound) * xRow
+        let dy = outputSpectrum.pointer + (mode * capacity + samples.lowerBound) * yRow
+        let xReal = Matrix(x, rowStride: xRow).transposed
+        let xImaginary = Matrix(x + inputs, rowStride: xRow).transposed
+        let (dyReal, dyImaginary) = (Matrix(dy, rowStride: yRow), Matrix(dy + outputs, rowStride: yRow))
+        let dReal = weight.gradients + mode * 2 * plane
+        let dImaginary = dReal + plane
+        multiply(inputs, outputs, batch, xReal, dyReal, into: dReal, rowStride: outputs, start: .accumulate)
+        multiply(inputs, outputs, batch, xImaginary, dyImaginary, into: dReal, rowStride: outputs, start: .accumulate)
+        multiply(inputs, outputs, batch, xReal, dyImaginary, into: dImaginary, rowStride: outputs, start: .accumulate)
+        multiply(
+          inputs, outputs, batch, xImaginary, dyReal, into: dImaginary, rowStride: outputs, start: .accumulate, scale: -1)
+        guard needsInputGradient else { continue }
+        transpose(inputs, outputs, weight.values + mode * 2 * plane, into: transposedReal)
+        transpose(inputs, outputs, weight.values + (mode * 2 + 1) * plane, into: transposedImaginary)
+        let real = Matrix(transposedReal, rowStride: inputs)
+        let imaginary = Matrix(transposedImaginary, rowStride: inputs)
+        multiply(batch, inputs, outputs, dyReal, real, into: x, rowStride: xRow)
+        multiply(batch, inputs, outputs, dyImaginary, imaginary, into: x, rowStride: xRow, start: .accumulate)
+        multiply(batch, inputs, outputs, dyImaginary, real, into: x + inputs, rowStride: xRow)
+        multiply(
+          batch, inputs, outputs, dyReal, imaginary, into: x + inputs, rowStride: xRow, start: .accumulate, scale: -1)
+      }
+      weight.takeSample()
     }
   }
 
