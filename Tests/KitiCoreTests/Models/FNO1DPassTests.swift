@@ -6,48 +6,21 @@ final class FNO1DPassTests: XCTestCase {
   private let shape = FNO1D.Shape(points: 24, width: 10, modes: 4, blocks: 3, projection: 12)
   private let pass = Pass(isTraining: true, seed: 3, step: 5)
 
-  private final class Recorder: GradientObserver {
-    let store: ParameterStore
-    var announced: [(count: Int, prefix: [Float])] = []
-
-    init(_ store: ParameterStore) { self.store = store }
-
-    func gradientsFinished(_ count: Int) {
-      announced.append((count, Array(store.gradients.buffer[..<count])))
-    }
-  }
-
   func testAnnouncedGradientsAreFinalAndGrowToTheWholeStore() throws {
     for blocks in [1, 2, 4] {
       for options in [CollisionOptions(scheme: .none), .eager] {
         var shape = shape
         shape.blocks = blocks
         let rig = try ModelRig(shape, collision: options, capacity: 4)
-        let recorder = Recorder(rig.store)
-        // The second pass adds to the gradients of the first, as an accumulating trainer does.
-        for _ in 0..<2 {
-          recorder.announced = []
-          rig.step(batch: 4, pass: pass, observer: recorder)
-          let final = rig.allGradients
-          var last = 0
-          for (count, prefix) in recorder.announced {
-            XCTAssertGreaterThan(count, last)
-            XCTAssertEqual(prefix, Array(final[..<count]), "the first \(count) gradients changed later")
-            last = count
-          }
-          XCTAssertEqual(last, rig.store.count)
-          XCTAssertGreaterThan(recorder.announced.count, blocks)
-        }
+        let announced = rig.assertAnnouncedGradientsAreFinal(batch: 4, pass: pass)
+        XCTAssertGreaterThan(announced, blocks)
       }
     }
   }
 
   func testGradientsAccumulate() throws {
     let rig = try ModelRig(shape, collision: .eager, capacity: 3)
-    rig.step(batch: 3, pass: pass)
-    let once = rig.allGradients
-    rig.step(batch: 3, pass: pass)
-    assertClose(rig.allGradients, once.map { 2 * Double($0) }, within: 1e-6)
+    rig.assertGradientsAccumulate(batch: 3, pass: pass)
   }
 
   func testABatchOfAnySizeGivesWhatItsSamplesGiveAlone() throws {

@@ -1,7 +1,7 @@
 import KitiCore
 
 /// A network for images with its store, a loss and batches, all by the formulas of the fixtures.
-class ImageRig {
+class ImageRig: NetworkRig {
   private let network: any Model
   let store: ParameterStore
   let input: GuardedArray
@@ -57,11 +57,8 @@ class ImageRig {
     return Array(UnsafeBufferPointer(start: prediction, count: batch * classes))
   }
 
-  /// Forward, loss (the mean of `samples`) and backward; returns the sum of the losses divided by `samples`.
   @discardableResult
-  func step(
-    batch: Int, pass: Pass, first: Int = 0, samples: Int? = nil, observer: (any GradientObserver)? = nil
-  ) -> Double {
+  func step(batch: Int, pass: Pass, first: Int, samples: Int?, observer: (any GradientObserver)?) -> Double {
     let samples = samples ?? batch
     let prediction = network.forward(input.pointer + first * inputSize, batch: batch, pass: pass)
     let sum = loss.sum(
@@ -70,12 +67,6 @@ class ImageRig {
     network.backward(outputGradient: gradient.pointer, batch: batch, pass: pass, observer: observer)
     return sum.loss / Double(samples)
   }
-
-  func values(_ parameter: Parameter) -> [Float] { (0..<parameter.count).map { parameter.values[$0] } }
-  func gradients(_ parameter: Parameter) -> [Float] { (0..<parameter.count).map { parameter.gradients[$0] } }
-  var allGradients: [Float] { Array(store.gradients.buffer) }
-
-  func clearGradients() { store.gradients.buffer.update(repeating: 0) }
 }
 
 final class ResNetRig: ImageRig {

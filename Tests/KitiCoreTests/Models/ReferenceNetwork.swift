@@ -51,7 +51,7 @@ struct ReferenceNetwork {
 }
 
 /// A model with its store, a loss and a batch.
-final class ModelRig {
+final class ModelRig: NetworkRig {
   let model: FNO1D
   let store: ParameterStore
   let input: GuardedArray
@@ -83,11 +83,8 @@ final class ModelRig {
     return Array(UnsafeBufferPointer(start: prediction, count: batch * sampleSize))
   }
 
-  /// Forward, loss (the mean of `samples`) and backward; returns the sum of the errors divided by `samples`.
   @discardableResult
-  func step(
-    batch: Int, pass: Pass, first: Int = 0, samples: Int? = nil, observer: (any GradientObserver)? = nil
-  ) -> Double {
+  func step(batch: Int, pass: Pass, first: Int, samples: Int?, observer: (any GradientObserver)?) -> Double {
     let samples = samples ?? batch
     let prediction = model.forward(input.pointer + first * sampleSize, batch: batch, pass: pass)
     let sum = RelativeL2().sum(
@@ -96,10 +93,4 @@ final class ModelRig {
     model.backward(outputGradient: gradient.pointer, batch: batch, pass: pass, observer: observer)
     return sum / Double(samples)
   }
-
-  func values(_ parameter: Parameter) -> [Float] { (0..<parameter.count).map { parameter.values[$0] } }
-  func gradients(_ parameter: Parameter) -> [Float] { (0..<parameter.count).map { parameter.gradients[$0] } }
-  var allGradients: [Float] { Array(store.gradients.buffer) }
-
-  func clearGradients() { store.gradients.buffer.update(repeating: 0) }
 }

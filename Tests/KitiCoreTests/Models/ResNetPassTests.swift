@@ -11,17 +11,6 @@ final class ResNetPassTests: XCTestCase {
     CollisionOptions(coefficient: 1, lengthScale: .value(.infinity), midpoint: true, carry: true)
   }
 
-  private final class Recorder: GradientObserver {
-    let store: ParameterStore
-    var announced: [(count: Int, prefix: [Float])] = []
-
-    init(_ store: ParameterStore) { self.store = store }
-
-    func gradientsFinished(_ count: Int) {
-      announced.append((count, Array(store.gradients.buffer[..<count])))
-    }
-  }
-
   func testAnnouncedGradientsAreFinalAndGrowToTheWholeStore() throws {
     let bottlenecks = ResNet.Shape(depth: 50, classes: 5, inputShape: [8, 8, 3], width: 1)
     let padded = ResNet.Shape(depth: 14, classes: 5, inputShape: [8, 8, 3], shortcut: .padding, width: 6)
@@ -30,31 +19,15 @@ final class ResNetPassTests: XCTestCase {
       (padded, .eager, divide), (bottlenecks, CollisionOptions(scheme: .none), []),
     ] {
       let rig = try ResNetRig(shape, collision: options, divide: divide, capacity: 4)
-      let recorder = Recorder(rig.store)
-      // The second pass adds to the gradients of the first, as an accumulating trainer does.
-      for _ in 0..<2 {
-        recorder.announced = []
-        rig.step(batch: 4, pass: pass, observer: recorder)
-        let final = rig.allGradients
-        var last = 0
-        for (count, prefix) in recorder.announced {
-          XCTAssertGreaterThan(count, last)
-          XCTAssertEqual(prefix, Array(final[..<count]), "the first \(count) gradients changed later")
-          last = count
-        }
-        XCTAssertEqual(last, rig.store.count)
-        let convolutions = rig.model.parameters.filter { $0.shape.count == 4 }.count
-        XCTAssertEqual(recorder.announced.count, convolutions + 1, "one for each convolution and the linear layer")
-      }
+      let announced = rig.assertAnnouncedGradientsAreFinal(batch: 4, pass: pass)
+      let convolutions = rig.model.parameters.filter { $0.shape.count == 4 }.count
+      XCTAssertEqual(announced, convolutions + 1, "one for each convolution and the linear layer")
     }
   }
 
   func testGradientsAccumulate() throws {
     let rig = try ResNetRig(shape, collision: .eager, divide: divide, capacity: 3)
-    rig.step(batch: 3, pass: pass)
-    let once = rig.allGradients
-    rig.step(batch: 3, pass: pass)
-    assertClose(rig.allGradients, once.map { 2 * Double($0) }, within: 1e-6)
+    rig.assertGradientsAccumulate(batch: 3, pass: pass)
   }
 
   func testEvaluationTreatsEverySampleAloneAndHasNoCollisions() throws {

@@ -54,7 +54,7 @@ final class WhitenedResNetGradientTests: XCTestCase {
   private func outputGradient(_ rig: WhitenedResNetRig, batch: Int, pass: Pass) -> [Double] {
     let prediction = GuardedArray(rig.forward(batch: batch, pass: pass))
     let gradient = GuardedArray(count: batch * classes)
-    var loss = SoftmaxCrossEntropy()
+    let loss = SoftmaxCrossEntropy()
     _ = loss.sum(
       prediction: prediction.pointer, target: rig.target.pointer, batch: batch, classes: classes,
       scale: 1 / Float(batch), gradient: gradient.pointer)

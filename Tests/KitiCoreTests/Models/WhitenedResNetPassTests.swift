@@ -9,44 +9,17 @@ final class WhitenedResNetPassTests: XCTestCase {
   private let pass = Pass(isTraining: true, seed: 3, step: 5)
   private let none = CollisionOptions(scheme: .none)
 
-  private final class Recorder: GradientObserver {
-    let store: ParameterStore
-    var announced: [(count: Int, prefix: [Float])] = []
-
-    init(_ store: ParameterStore) { self.store = store }
-
-    func gradientsFinished(_ count: Int) {
-      announced.append((count, Array(store.gradients.buffer[..<count])))
-    }
-  }
-
   func testAnnouncedGradientsAreFinalAndGrowToTheWholeStore() throws {
     for options in [none, .eager] {
       let rig = try WhitenedResNetRig(shape, collision: options, divide: divide, capacity: 4)
-      let recorder = Recorder(rig.store)
-      // The second pass adds to the gradients of the first, as an accumulating trainer does.
-      for _ in 0..<2 {
-        recorder.announced = []
-        rig.step(batch: 4, pass: pass, observer: recorder)
-        let final = rig.allGradients
-        var last = 0
-        for (count, prefix) in recorder.announced {
-          XCTAssertGreaterThan(count, last)
-          XCTAssertEqual(prefix, Array(final[..<count]), "the first \(count) gradients changed later")
-          last = count
-        }
-        XCTAssertEqual(last, rig.store.count)
-        XCTAssertEqual(recorder.announced.count, 11, "nine convolutions, the linear layer, the whitening layer's bias")
-      }
+      let announced = rig.assertAnnouncedGradientsAreFinal(batch: 4, pass: pass)
+      XCTAssertEqual(announced, 11, "nine convolutions, the linear layer, the whitening layer's bias")
     }
   }
 
   func testGradientsAccumulate() throws {
     let rig = try WhitenedResNetRig(shape, collision: .eager, divide: divide, capacity: 3)
-    rig.step(batch: 3, pass: pass)
-    let once = rig.allGradients
-    rig.step(batch: 3, pass: pass)
-    assertClose(rig.allGradients, once.map { 2 * Double($0) }, within: 1e-6)
+    rig.assertGradientsAccumulate(batch: 3, pass: pass)
   }
 
   func testEvaluationTreatsEverySampleAloneAndHasNoCollisions() throws {
