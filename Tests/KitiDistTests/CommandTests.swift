@@ -97,6 +97,11 @@ final class CommandTests: ProgramTestCase {
       for key in ["samplesPerSecond", "msPerStep", "peakMiB"] {
         XCTAssertGreaterThan(try XCTUnwrap(object[key] as? Double, key), 0, key)
       }
+      guard scheme != "none" else { continue }
+      let keys = ["collisionShareLow", "collisionShare", "collisionShareHigh"]
+      let shares = try keys.map { try XCTUnwrap(object[$0] as? Double, $0) }
+      XCTAssertEqual(shares, shares.sorted(), "the range holds the median")
+      XCTAssertNotNil(object["collisionShareOfProcessor"] as? Double)
     }
   }
 

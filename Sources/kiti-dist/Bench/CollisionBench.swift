@@ -91,15 +91,13 @@ struct CollisionBench: ParsableCommand {
     }
   }
 
-  /// Extra time of a training step with collisions over one without, the median over turns of a few steps.
+  /// Extra time of a training step with collisions over one without, the median over pairs of steps.
   private func stepShare(_ scheme: CollisionOptions.Scheme, _ world: Communicator) throws -> Double {
     let colliding = try StepBench.fno1d(
       collision: CollisionOptions(scheme: scheme, decision: decision), batch: 20, communicator: world, parallel: .init())
     let plain = try StepBench.fno1d(collision: CollisionOptions(scheme: .none), batch: 20, communicator: world, parallel: .init())
     for bench in [colliding, plain] { try bench.run(steps: 2) }
-    var shares: [Double] = []
-    for _ in 0..<max(3, rounds) { shares.append(try colliding.run(steps: 3) / plain.run(steps: 3) - 1) }
-    return median(shares)
+    return median(try StepTurns(colliding, plain, count: 3 * max(3, rounds)).shares)
   }
 }
 

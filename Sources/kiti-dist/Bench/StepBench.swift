@@ -20,6 +20,8 @@ final class StepBench {
   private let indices: AlignedBuffer<Int>
   private(set) var done = 0
   private(set) var seconds = 0.0
+  /// What the processor worked for this thread in all runs so far, waiting in MPI included.
+  private(set) var processorSeconds = 0.0
   /// Of all runs so far, on this rank.
   private(set) var communication = CommunicationReport(exposedSeconds: 0, hiddenSeconds: 0, bytesSent: 0)
 
@@ -65,6 +67,7 @@ final class StepBench {
     try communicator.barrier()
     work.resetTimes()
     let start = MPI.wallTime
+    let processorStart = threadProcessorTime()
     for _ in 0..<steps {
       let pass = Pass(
         isTraining: true, seed: 1, step: UInt64(done), rank: communicator.rank, sampleIndices: indices.pointer)
@@ -75,6 +78,7 @@ final class StepBench {
       done += 1
       try work.update(learningRate: learningRate, step: done)
     }
+    processorSeconds += threadProcessorTime() - processorStart
     let elapsed = try communicator.allreduce(MPI.wallTime - start, .maximum)
     seconds += elapsed
     communication.add(work.communication)
@@ -84,8 +88,10 @@ final class StepBench {
 
 extension StepBench {
   static let discussion = """
-    With a collision scheme, steps without collisions are measured in turns with those that have them, and \
-    collisionShare is the median over the turns of the extra time.
+    With a collision scheme, steps without collisions are measured in turns with those that have them. collisionShare \
+    is the median over pairs of steps of the extra time, collisionShareLow and collisionShareHigh bound it with a \
+    confidence of 95 %, and collisionShareOfProcessor is the same median for the time that the processor worked, \
+    without what the system gave to others.
     """
 
   /// Measures steps of what `make` makes and prints one line.
@@ -102,27 +108,24 @@ extension StepBench {
     let plain =
       options.scheme == .none ? nil : try make(CollisionOptions(scheme: .none), batch, world, parallel)
     for bench in [subject, plain].compactMap({ $0 }) { try bench.run(steps: min(options.steps, 4)) }
-    // Turns of a few steps: the machine's speed drifts less within a pair than over the whole measurement.
-    let turn = min(options.steps, 5)
-    var seconds: [Double] = []
-    var plainSeconds: [Double] = []
-    for _ in 0..<(options.steps + turn - 1) / turn {
-      seconds.append(try subject.run(steps: turn))
-      if let plain { plainSeconds.append(try plain.run(steps: turn)) }
-    }
+    let turns = try StepTurns(subject, plain, count: options.steps)
     guard world.rank == 0 else { return }
-    let mean = seconds.reduce(0, +) / Double(seconds.count * turn)
+    let mean = turns.seconds.reduce(0, +) / Double(options.steps)
     var line = MetricsLine(kind: "bench")
     line.set("bench", name)
     line.set("scheme", options.scheme.rawValue)
     line.set("batch", batch)
-    line.set("steps", seconds.count * turn)
+    line.set("steps", options.steps)
     line.set("samplesPerSecond", Double(world.size * batch) / mean)
     line.set("msPerStep", mean * 1e3)
-    line.set("medianMsPerStep", median(seconds) / Double(turn) * 1e3)
+    line.set("medianMsPerStep", median(turns.seconds) * 1e3)
     if plain != nil {
-      line.set("plainMsPerStep", median(plainSeconds) / Double(turn) * 1e3)
-      line.set("collisionShare", median(zip(seconds, plainSeconds).map { $0 / $1 - 1 }))
+      line.set("plainMsPerStep", median(turns.plainSeconds) * 1e3)
+      let range = medianRange(turns.shares)
+      line.set("collisionShare", median(turns.shares))
+      line.set("collisionShareLow", range.lowerBound)
+      line.set("collisionShareHigh", range.upperBound)
+      line.set("collisionShareOfProcessor", median(turns.processorShares))
       line.set("collisionRate", subject.collisionRate)
     }
     line.set(subject.communication, compute: subject.computeSeconds, of: subject.seconds, steps: subject.done)
@@ -131,5 +134,33 @@ extension StepBench {
     line.set("instructionSet", InstructionSet.name)
     line.set("peakMiB", peakMemory())
     print(options.json ? line.json : line.table)
+  }
+}
+
+/// Steps of two networks in turns, one step each, so that the machine's speed drifts as little as can be within a pair.
+struct StepTurns {
+  private(set) var seconds: [Double] = []
+  private(set) var plainSeconds: [Double] = []
+  /// Extra time of the subject's step over that of the plain one, of each pair.
+  private(set) var shares: [Double] = []
+  /// The same for the time that the processor worked.
+  private(set) var processorShares: [Double] = []
+
+  /// - Parameter plain: nil to measure the subject alone.
+  init(_ subject: StepBench, _ plain: StepBench?, count: Int) throws {
+    for turn in 0..<count {
+      guard let plain else {
+        seconds.append(try subject.run(steps: 1))
+        continue
+      }
+      let before = (subject.processorSeconds, plain.processorSeconds)
+      // Whoever comes first finds the caches as the other left them: they take that place in turns too.
+      if turn % 2 == 1 { plainSeconds.append(try plain.run(steps: 1)) }
+      seconds.append(try subject.run(steps: 1))
+      if turn % 2 == 0 { plainSeconds.append(try plain.run(steps: 1)) }
+      shares.append(seconds[turn] / plainSeconds[turn] - 1)
+      processorShares.append(
+        (subject.processorSeconds - before.0) / (plain.processorSeconds - before.1) - 1)
+    }
   }
 }
