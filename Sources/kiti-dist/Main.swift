@@ -14,8 +14,8 @@ struct KitiDist: ParsableCommand {
       """,
     version: KitiVersion.program,
     subcommands: [
-      TrainCommand.self, EvaluateCommand.self, DataCommand.self, InspectCommand.self, BenchCommand.self,
-      PhysicsCommand.self, PlanCommand.self, ReportCommand.self,
+      TrainCommand.self, EvaluateCommand.self, DataCommand.self, InspectCommand.self, CondenseCommand.self,
+      BenchCommand.self, PhysicsCommand.self, PlanCommand.self, ReportCommand.self,
     ])
 
   static func main() {

@@ -31,12 +31,14 @@ final class CheckpointErrorTests: ProgramTestCase {
   func testMissingCheckpointIsNamed() throws {
     try assertRefused(["evaluate", path("absent")], status: 64, naming: path("absent"), "no such file")
     try assertRefused(["inspect", path("absent")], status: 64, naming: path("absent"), "no such file")
+    try assertRefused(["condense", path("absent")], status: 64, naming: path("absent"), "no such file")
   }
 
   func testFolderWithoutCheckpointsIsNamed() throws {
     try FileManager.default.createDirectory(atPath: path("empty"), withIntermediateDirectories: false)
     try assertRefused(["evaluate", path("empty")], status: 64, naming: path("empty"), "no checkpoint")
     try assertRefused(["inspect", path("empty")], status: 64, naming: path("empty"), "no checkpoint")
+    try assertRefused(["condense", path("empty")], status: 64, naming: path("empty"), "no checkpoint")
   }
 
   func testOtherFilesAreNoCheckpoints() throws {
@@ -54,6 +56,7 @@ final class CheckpointErrorTests: ProgramTestCase {
     let cut = path("cut-\(whole.count / 2).h5")
     try assertRefused(["evaluate", cut], status: 65, naming: cut, "cut short")
     try assertRefused(["inspect", cut], ranks: [2], status: 65, naming: cut, "cut short")
+    try assertRefused(["condense", cut], ranks: [2], status: 65, naming: cut, "cut short")
   }
 
   func testOneFlippedBitAnywhereIsFound() throws {

@@ -4,7 +4,8 @@ import XCTest
 /// What each command prints and leaves behind.
 final class CommandTests: ProgramTestCase {
   private let commands = [
-    [], ["train"], ["evaluate"], ["inspect"], ["data"], ["data", "make"], ["data", "make", "burgers"],
+    [], ["train"], ["evaluate"], ["inspect"], ["condense"], ["data"], ["data", "make"],
+    ["data", "make", "burgers"],
     ["data", "import"], ["data", "import", "cifar10"], ["data", "import", "images"], ["data", "inspect"], ["bench"],
     ["bench", "fno1d"], ["bench", "loader"], ["bench", "resnet18"], ["bench", "allreduce"], ["plan"], ["report"],
   ]

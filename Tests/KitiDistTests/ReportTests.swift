@@ -12,7 +12,7 @@ final class ReportTests: ProgramTestCase {
   private func assertSound(_ page: String, file: StaticString = #filePath, line: UInt = #line) {
     let parser = XMLParser(data: Data(page.utf8))
     XCTAssertTrue(parser.parse(), "\(String(describing: parser.parserError))", file: file, line: line)
-    for word in ["<script", "src=", "href=", "url(", "@import", "nan", "inf\""] {
+    for word in ["<script", "src=", "href=", "url(", "@import", "\"nan", " nan", ">nan", "inf\""] {
       XCTAssertFalse(page.contains(word), word, file: file, line: line)
     }
   }
@@ -37,7 +37,44 @@ final class ReportTests: ProgramTestCase {
       "<td class=\"name\">blocks/0</td>", "<td class=\"name\">blocks/1</td>", ">Time of a step on each rank<", "rank 1, compute: ",
       ">Speed of all ranks<", "Steps 20 to 22 on ranks side by side", "allreduce, step 22: ", "backward, step 21: ",
       "prefers-color-scheme: dark", "scheme: ntc",
+      "<h2>Condensation after step 22</h2>", "<td class=\"name\">blocks/0/pointwise/weight</td>",
+      "cosines between the channels of blocks/1/spectral/weight",
     ] { XCTAssertTrue(page.contains(words), "'\(words)' is missing: \(page)") }
+  }
+
+  func testPageIsWrittenWithoutCondensationWhereNoCheckpointCanBeRead() throws {
+    try program.succeed(train("run", maxSteps: 3))
+    for file in try FileManager.default.contentsOfDirectory(atPath: path("run/checkpoints")) {
+      try Data("no checkpoint".utf8).write(to: URL(fileURLWithPath: path("run/checkpoints/\(file)")))
+    }
+    let outcome = try program.succeed(["report", path("run")])
+    XCTAssertTrue(outcome.text.contains("the page is without condensation: "), outcome.text)
+    assertSound(try page())
+    XCTAssertFalse(try page().contains("Condensation"))
+  }
+
+  func testCondensationOfACheckpointInAllItsForms() throws {
+    try program.succeed(train("run", maxSteps: 3))
+    let alone = try program.succeed(["condense", path("run"), "--output", path("new/page.html")]).output
+    XCTAssertEqual(try program.succeed(["condense", path("run/latest")], ranks: 2).output, alone)
+    let lines = alone.split(separator: "\n").map { $0.split(separator: " ", omittingEmptySubsequences: true) }
+    XCTAssertEqual(lines[0].prefix(4), ["weights", "channels", "inputs", "similarity"])
+    let page = try page("new/page.html")
+    assertSound(page)
+    let text = try program.succeed(["condense", path("run"), "--json"]).output
+    let object = try XCTUnwrap(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+    XCTAssertEqual(object["step"] as? Int, 3)
+    let layers = try XCTUnwrap(object["layers"] as? [[String: Any]])
+    XCTAssertEqual(layers.compactMap { $0["path"] as? String }, lines.dropFirst().map { String($0[0]) })
+    for layer in layers {
+      let name = try XCTUnwrap(layer["path"] as? String)
+      XCTAssertTrue(page.contains("<td class=\"name\">\(name)</td>"), name)
+      let channels = try XCTUnwrap(layer["channels"] as? Int)
+      let directions = try XCTUnwrap(layer["directions"] as? Double)
+      XCTAssertTrue((1...Double(channels)).contains(directions), name)
+      XCTAssertTrue((1...channels).contains(try XCTUnwrap(layer["dominantChannels"] as? Int)), name)
+    }
+    XCTAssertTrue(lines.contains { $0[0] == "lift/weight" }, alone)
   }
 
   func testRunThatIsBeingWrittenIsShownWithoutItsTornLine() throws {

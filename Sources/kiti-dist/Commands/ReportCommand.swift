@@ -7,9 +7,10 @@ struct ReportCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report", abstract: "Show a run as one HTML page, and merge its timelines.",
     discussion: """
-      The page holds the run's curves, collisions, times and last steps, and needs no other file: report.html in the \
-      run's folder. The run may still go on. Where 'kiti-dist train --timeline' has written timelines, timeline.json \
-      beside the page holds those of all ranks, on rank 0's clock: https://ui.perfetto.dev and chrome://tracing show it.
+      The page holds the run's curves, collisions, times, last steps and the condensation of its newest checkpoint, and \
+      needs no other file: report.html in the run's folder. The run may still go on. Where 'kiti-dist train --timeline' \
+      has written timelines, timeline.json beside the page holds those of all ranks, on rank 0's clock: \
+      https://ui.perfetto.dev and chrome://tracing show it.
       """)
 
   @Argument(help: ArgumentHelp("The run's folder.", valueName: "run"))
@@ -27,9 +28,10 @@ struct ReportCommand: ParsableCommand {
       let timelinePath = parent.appendingPathComponent("timeline.json")
       let timeline = try MergedTimeline.write(run: folder.path, to: timelinePath)
       let configuration = FileManager.default.contents(atPath: folder.configurationPath)
-      let page = ReportPage(
-        record: record, configuration: configuration.map { String(decoding: $0, as: UTF8.self) }, timeline: timeline)
-      try write(page.html, to: output)
+      let report = ReportPage(
+        record: record, configuration: configuration.map { String(decoding: $0, as: UTF8.self) }, timeline: timeline,
+        condensation: condensation(folder))
+      try report.page.write(to: output)
       for rank in timeline?.cutOff ?? [] {
         Console.notice("the timeline of rank \(rank) was cut off; its whole lines were taken")
       }
@@ -40,12 +42,14 @@ struct ReportCommand: ParsableCommand {
     }
   }
 
-  private func write(_ page: String, to output: String) throws {
-    try FileManager.default.makeParent(of: output)
-    do { try Data(page.utf8).write(to: URL(fileURLWithPath: output), options: .atomic) } catch {
-      throw KitiError(
-        .failed, "\(output) could not be written: \((error as NSError).localizedDescription)",
-        remedy: "Check free space and permissions of its folder, or name another file with --output.")
+  /// Of the newest checkpoint that can be read; nil if there is none. The page is worth having without.
+  private func condensation(_ folder: RunFolder) -> (state: TrainingState, layers: [LayerCondensation])? {
+    do {
+      let newest = try CheckpointFolder(runFolder: folder.path, keep: 1).newest()
+      return try newest.map { try Checkpoint.condensation($0.path) }
+    } catch {
+      Console.notice("the page is without condensation: \(error)")
+      return nil
     }
   }
 }

@@ -7,6 +7,8 @@ struct ReportPage {
   /// The run's configuration as it was written; nil if that is gone.
   let configuration: String?
   let timeline: MergedTimeline?
+  /// Of the newest checkpoint; nil if there is none to be read.
+  let condensation: (state: TrainingState, layers: [LayerCondensation])?
 
   private var last: RunRecord.Step? { record.steps.last }
   private var start: RunRecord.Start { record.starts[record.starts.count - 1] }
@@ -15,24 +17,11 @@ struct ReportPage {
     configuration.flatMap { try? Configuration(yaml: $0, name: "config.yaml") }
   }
 
-  var html: String {
-    let name = Markup.escaped(start.name)
-    return """
-      <!DOCTYPE html>
-      <html lang="en"><head><meta charset="utf-8"/>
-      <meta name="viewport" content="width=device-width, initial-scale=1"/><title>\(name)</title>
-      <style>
-      \(ReportStyle.sheet)
-      </style></head><body><main>
-      <h1>\(name)</h1>
-      <p class="soft">\(Markup.escaped(progress))</p>
-      \(summary)
-      \(notices.map { "<p class=\"notice\">\(Markup.escaped($0))</p>" }.joined(separator: "\n"))
-      \(sections.map { "<section><h2>\($0.title)</h2>\n\($0.body)</section>" }.joined(separator: "\n"))
-      \(configurationText)
-      </main></body></html>
-
-      """
+  var page: HTMLPage {
+    let parts =
+      [summary] + notices.map { "<p class=\"notice\">\(Markup.escaped($0))</p>" }
+      + sections.map { "<section><h2>\($0.title)</h2>\n\($0.body)</section>" } + [configurationText]
+    return HTMLPage(title: start.name, subtitle: progress, body: parts.joined(separator: "\n"))
   }
 
   // MARK: - What the run is
@@ -122,6 +111,11 @@ struct ReportPage {
     let bars = ranks.isEmpty ? [] : [RankTimeChart(ranks: ranks).html]
     add("Time", grid([speedChart, communicationChart], and: bars) + stragglers)
     add("Timeline", timelineParts)
+    if let condensation, !condensation.layers.isEmpty {
+      add(
+        "Condensation after step \(Markup.grouped(condensation.state.step))",
+        [CondensationSection(layers: condensation.layers).html])
+    }
     return sections
   }
 

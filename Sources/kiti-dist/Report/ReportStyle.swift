@@ -48,6 +48,8 @@ enum ReportStyle {
       font-variant-numeric: tabular-nums; }
     th { color: var(--soft); font-weight: 500; font-size: 13px; } .name { text-align: left; }
     .spark { width: 150px; height: 24px; margin-left: auto; }
+    .maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(200px, 1fr)); gap: 12px; margin-top: 12px; }
+    .maps figcaption { font-size: 13px; } .cosines { background: var(--page); } .cosines path { fill: var(--tone); }
     details { margin-top: 36px; } summary { cursor: pointer; font-size: 18px; font-weight: 600; }
     pre { padding: 14px; background: var(--card); border: 1px solid var(--line); border-radius: 8px; overflow-x: auto;
       font: 13px/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
