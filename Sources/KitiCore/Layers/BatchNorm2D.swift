@@ -2,16 +2,34 @@
 /// channel is shifted and scaled to mean 0 and variance 1 over the samples and places of the batch, in evaluation by
 /// running means; y = scale · x̂ + shift.
 ///
-/// Input and output `[height, width, channels]`; `scale` and `shift` `[channels]` start at 1 and 0. The running `mean`
-/// and `variance` (without bias) take a tenth of each training batch. Epsilon is 1e-5.
+/// Input and output `[height, width, channels]`; `scale` and `shift` `[channels]` start at 1 and 0, unless the form says
+/// otherwise. The running `mean` and `variance` (without bias) take a share of each training batch. Epsilon is 1e-5.
 ///
 /// A batch is normalized as a whole: `samples` of a training pass are the batch. With a `Pass.reducer` the batch is
 /// that of all ranks. Models fold scale and shift into the convolutions around the batch norm: they add up `sums` on
 /// the way, call `fold`, and use `foldedScale` and `foldedShift`; backward the same with `gradientSums` and
 /// `foldBackward`.
 public final class BatchNorm2D: Layer {
+  /// How a batch norm starts and learns.
+  public struct Form: Sendable, Equatable {
+    /// False leaves the scale at 1. Weight decay would draw it to 0 where the rate is large.
+    public var learnsScale = true
+    /// Of a scale that is learned; 0 makes a residual block start as its shortcut (Goyal et al. 2017, arXiv 1706.02677,
+    /// §5.1).
+    public var initialScale: Float = 1
+    /// Share of a training batch in the running statistics, above 0 and at most 1.
+    public var momentum = 0.1
+
+    public init(learnsScale: Bool = true, initialScale: Float = 1, momentum: Double = 0.1) {
+      self.learnsScale = learnsScale
+      self.initialScale = initialScale
+      self.momentum = momentum
+    }
+  }
+
   public let inputShape: [Int]
-  public let scale: Parameter
+  /// Nil if it is not learned, and 1.
+  public let scale: Parameter?
   public let shift: Parameter
   /// Running statistics, in no gradient store: a model returns them in `Model.statistics`.
   public let mean: Parameter
@@ -26,24 +44,26 @@ public final class BatchNorm2D: Layer {
   private let inverseDeviation: AlignedBuffer<Double>
   /// Scale and shift of the forward pass, then gradient scale, output scale and shift of the backward pass.
   private let folded: AlignedBuffer<Float>
+  private let momentum: Double
   private let channels: Int
   private let places: Int
   private var count = 0.0
 
   private static let epsilon = 1e-5
-  private static let momentum = 0.1
   /// Where mean² is so many times the variance, x² has lost digits of the variance, and x − mean is summed up instead.
   private static let largestRatio = 100.0
 
   /// - Parameters:
   ///   - path: of the layer in the model.
   ///   - shape: `[height, width, channels]`.
-  ///   - initialScale: 0 makes a residual block start as its shortcut (Goyal et al. 2017, arXiv 1706.02677, §5.1).
-  public init(_ path: String, shape: [Int], initialScale: Float = 1) {
+  public init(_ path: String, shape: [Int], form: Form = Form()) {
     inputShape = shape
     channels = shape.last!
     places = shape.dropLast().reduce(1, *)
-    scale = Parameter("\(path)/scale", shape: [channels], initialization: .constant(initialScale))
+    momentum = form.momentum
+    scale =
+      form.learnsScale
+      ? Parameter("\(path)/scale", shape: [channels], initialization: .constant(form.initialScale)) : nil
     shift = Parameter("\(path)/shift", shape: [channels], initialization: .zero, isShift: true)
     mean = Parameter("\(path)/mean", shape: [channels], initialization: .zero)
     variance = Parameter("\(path)/variance", shape: [channels], initialization: .constant(1))
@@ -55,7 +75,7 @@ public final class BatchNorm2D: Layer {
   }
 
   public var outputShape: [Int] { inputShape }
-  public var parameters: [Parameter] { [scale, shift] }
+  public var parameters: [Parameter] { (scale.map { [$0] } ?? []) + [shift] }
   public var statistics: [Parameter] { [mean, variance] }
   public var operationsPerSample: Int { 2 * places * channels }
   package var workspaceBytes: Int {
@@ -133,7 +153,7 @@ public final class BatchNorm2D: Layer {
       }
     }
     for channel in 0..<channels {
-      let factor = Double(scale.values[channel]) * inverseDeviation.pointer[channel]
+      let factor = scale(channel) * inverseDeviation.pointer[channel]
       folded.pointer[channel] = Float(factor)
       folded.pointer[channels + channel] = Float(Double(shift.values[channel]) - factor * centre.pointer[channel])
     }
@@ -175,8 +195,10 @@ public final class BatchNorm2D: Layer {
   }
 
   private func blend(_ value: Double, into running: inout Float) {
-    running = Float((1 - Self.momentum) * Double(running) + Self.momentum * value)
+    running = Float((1 - momentum) * Double(running) + momentum * value)
   }
+
+  private func scale(_ channel: Int) -> Double { scale.map { Double($0.values[channel]) } ?? 1 }
 
   private func add(_ gradient: Double, to parameter: Parameter, _ channel: Int) {
     if let sums = parameter.sampleSums {
@@ -198,7 +220,7 @@ public final class BatchNorm2D: Layer {
     let sums = gradientMoments.pointer
     for channel in 0..<channels {
       let turned = sums[channels + channel] - centre.pointer[channel] * sums[channel]
-      add(factor * inverseDeviation.pointer[channel] * turned, to: scale, channel)
+      if let scale { add(factor * inverseDeviation.pointer[channel] * turned, to: scale, channel) }
       add(factor * sums[channel], to: shift, channel)
     }
     pass.reducer?.sum(gradientMoments.buffer)
@@ -207,7 +229,7 @@ public final class BatchNorm2D: Layer {
     let share = count > 0 ? 1 / count : 0
     for channel in 0..<channels {
       let (mean, inverse) = (centre.pointer[channel], inverseDeviation.pointer[channel])
-      let slope = factor * Double(scale.values[channel]) * inverse
+      let slope = factor * scale(channel) * inverse
       // d = slope · (g − ⟨g⟩ − x̂ ⟨g x̂⟩) with x̂ = (x − mean) · inverse.
       let along = inverse * inverse * share * (sums[channels + channel] - mean * sums[channel])
       gradientScale[channel] = Float(slope)

@@ -8,8 +8,8 @@ private struct Subject {
   let layer: BatchNorm2D
   private let store: ParameterStore
 
-  init(shape: [Int], seed: Int = 1) {
-    layer = BatchNorm2D("norm", shape: shape)
+  init(shape: [Int], form: BatchNorm2D.Form = .init(), seed: Int = 1) {
+    layer = BatchNorm2D("norm", shape: shape, form: form)
     store = ParameterStore(layer.parameters, statistics: layer.statistics, seed: 0)
     var numbers = TestNumbers(seed)
     for parameter in layer.parameters {
@@ -57,6 +57,41 @@ final class BatchNormTests: XCTestCase {
       XCTAssertEqual(Double(result.statistics[channel]), 0.1 * mean, accuracy: 1e-6 * max(1, abs(mean)))
       let running = 0.9 + 0.1 * squares / Double(values.count - 1)
       XCTAssertEqual(Double(result.statistics[channels + channel]), running, accuracy: 1e-5)
+    }
+  }
+
+  func testAScaleThatIsNotLearnedIsOne() {
+    var numbers = TestNumbers(401)
+    let (x, g) = (numbers.normals(4 * 9 * 6), numbers.normals(4 * 9 * 6))
+    let fixed = Subject(shape: [3, 3, 6], form: .init(learnsScale: false))
+    let learned = Subject(shape: [3, 3, 6])
+    XCTAssertEqual(fixed.layer.parameters.map(\.path), ["norm/shift"])
+    for channel in 0..<6 {
+      learned.layer.scale?.values[channel] = 1
+      learned.layer.shift.values[channel] = fixed.layer.shift.values[channel]
+    }
+    for pass in [Pass(isTraining: true), Pass(isTraining: false)] {
+      let (one, other) = (fixed.run(x, g, pass: pass), learned.run(x, g, pass: pass))
+      XCTAssertEqual(one.output, other.output)
+      XCTAssertEqual(one.statistics, other.statistics)
+      guard pass.isTraining else { continue }
+      XCTAssertEqual(one.inputGradient, other.inputGradient)
+      XCTAssertEqual(one.gradients, Array(other.gradients.suffix(6)))
+    }
+  }
+
+  func testRunningStatisticsTakeTheirShareOfABatch() {
+    var numbers = TestNumbers(402)
+    let x = numbers.normals(8 * 4 * 2)
+    let statistics = [0.1, 0.4, 1].map { momentum in
+      Subject(shape: [2, 2, 2], form: .init(momentum: momentum)).run(x, x).statistics
+    }
+    for channel in 0..<2 {
+      let (mean, variance) = (statistics[2][channel], statistics[2][2 + channel])
+      for (share, found) in zip([0.1, 0.4] as [Float], statistics) {
+        XCTAssertEqual(found[channel], share * mean, accuracy: 1e-6)
+        XCTAssertEqual(found[2 + channel], 1 - share + share * variance, accuracy: 1e-6)
+      }
     }
   }
 

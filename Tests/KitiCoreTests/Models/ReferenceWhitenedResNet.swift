@@ -37,7 +37,8 @@ struct ReferenceWhitenedResNet {
       }
     }
     func norm(_ x: [[Double]], _ path: String) -> [[Double]] {
-      Reference.batchNorm(x, scale: parameter("\(path)/scale"), shift: parameter("\(path)/shift"))
+      let shift = parameter("\(path)/shift")
+      return Reference.batchNorm(x, scale: shift.map { _ in 1 }, shift: shift)
     }
     func rectified(_ x: [[Double]]) -> [[Double]] { x.map { Reference.activation(.relu, $0) } }
 

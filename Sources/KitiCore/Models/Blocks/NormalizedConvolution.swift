@@ -12,13 +12,13 @@ final class NormalizedConvolution {
   ///   - inputShape: `[height, width, in]`.
   init(
     path: (convolution: String, norm: String), inputShape: [Int], outputs: Int, kernel: Int, stride: Int,
-    startsAsIdentity: Bool = false, initialScale: Float = 1, capacity: Int
+    startsAsIdentity: Bool = false, normForm: BatchNorm2D.Form = .init(), capacity: Int
   ) {
     self.path = path
     convolution = Convolution2D(
       path.convolution, inputShape: inputShape, outputs: outputs, kernel: kernel, stride: stride,
       startsAsIdentity: startsAsIdentity, capacity: capacity)
-    norm = BatchNorm2D(path.norm, shape: convolution.outputShape, initialScale: initialScale)
+    norm = BatchNorm2D(path.norm, shape: convolution.outputShape, form: normForm)
     output = AlignedBuffer(count: capacity * convolution.shape.outputSize)
   }
 

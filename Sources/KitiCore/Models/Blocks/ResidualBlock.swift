@@ -18,6 +18,8 @@ final class ResidualBlock {
     var startsAsShortcut: Bool
     /// Whether the 3×3 convolutions start by passing their inputs on.
     var startsAsIdentity = false
+    /// Of all batch norms but the last one of a block that starts as its shortcut.
+    var norm = BatchNorm2D.Form()
     var place: CarriedVelocities.Place
 
     /// `[height, width, channels]` of the output.
@@ -70,12 +72,13 @@ final class ResidualBlock {
     let kernels = form.channels == form.outputs ? [3, 3] : [1, 3, 1]
     for (index, kernel) in kernels.enumerated() {
       let isLast = index == kernels.count - 1
+      var norm = form.norm
+      if isLast, form.startsAsShortcut { norm.initialScale = 0 }
       let convolution = NormalizedConvolution(
         path: ("\(form.path)/convolution\(index + 1)", "\(form.path)/norm\(index + 1)"), inputShape: shape,
         outputs: isLast ? form.outputs : form.channels, kernel: kernel,
         stride: index == kernels.firstIndex(of: 3) ? form.stride : 1,
-        startsAsIdentity: form.startsAsIdentity && kernel == 3, initialScale: isLast && form.startsAsShortcut ? 0 : 1,
-        capacity: capacity)
+        startsAsIdentity: form.startsAsIdentity && kernel == 3, normForm: norm, capacity: capacity)
       convolutions.append(convolution)
       shape = convolution.outputShape
     }
@@ -90,7 +93,7 @@ final class ResidualBlock {
       shortcut = .projection(
         NormalizedConvolution(
           path: ("\(form.path)/shortcut/convolution", "\(form.path)/shortcut/norm"), inputShape: form.inputShape,
-          outputs: form.outputs, kernel: 1, stride: form.stride, capacity: capacity))
+          outputs: form.outputs, kernel: 1, stride: form.stride, normForm: form.norm, capacity: capacity))
     }
   }
 

@@ -9,6 +9,10 @@ final class PoolingStage {
   let block: ResidualBlock
   var outputShape: [Int] { block.outputShape }
 
+  /// Jordan 2024, listing 4: a run has few steps, so that running statistics have to be quick; and its rate and weight
+  /// decay, which convolutions before a batch norm need, would draw a learned scale to 0.
+  private static let norm = BatchNorm2D.Form(learnsScale: false, momentum: 0.4)
+
   private let path: String
   private let convolution: Convolution2D
   private let pooling: Pooling2D
@@ -32,14 +36,14 @@ final class PoolingStage {
       "\(path)/convolution", inputShape: inputShape, outputs: width, kernel: 3, startsAsIdentity: startsAsIdentity,
       capacity: capacity)
     pooling = Pooling2D(.maximum, inputShape: convolution.outputShape, kernel: 2)
-    norm = BatchNorm2D("\(path)/norm", shape: pooling.outputShape)
+    norm = BatchNorm2D("\(path)/norm", shape: pooling.outputShape, form: Self.norm)
     let size = pooling.outputShape.reduce(1, *)
     carried = collision.carry ? CarriedVelocities(size: size, capacity: capacity) : nil
     block = try ResidualBlock(
       ResidualBlock.Form(
         path: "\(path)/block", inputShape: pooling.outputShape, channels: width, outputs: width, stride: 1,
         shortcut: .projection, startsAsShortcut: false, startsAsIdentity: startsAsIdentity,
-        place: .init(isFirst: true, isLast: true)),
+        norm: Self.norm, place: .init(isFirst: true, isLast: true)),
       collision: collision, divide: divide, index: index, carried: carried, workspace: workspace, capacity: capacity)
     convolved = AlignedBuffer(count: capacity * convolution.shape.outputSize)
     pooled = AlignedBuffer(count: capacity * size)
