@@ -123,31 +123,12 @@ def resnet(options, form):
     optimizer.
     """
     import torch
-    from torch import nn
     from torch.nn import functional as F
 
-    stages, count = ([16, 32, 64], 3) if options.model == "resnet20" else ([64, 128, 256, 512], 2)
+    from reference import peers
 
-    class Block(nn.Module):
-        def __init__(self, inputs, outputs, stride):
-            super().__init__()
-            self.first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-            self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-            self.norms = nn.ModuleList(nn.BatchNorm2d(outputs) for _ in range(2))
-            self.shortcut = nn.Identity() if inputs == outputs else nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-
-        def forward(self, x):
-            branch = F.relu(self.norms[0](self.first(x)), inplace=True)
-            return F.relu(self.norms[1](self.second(branch)) + self.shortcut(x), inplace=True)
-
-    layers, inputs = [nn.Conv2d(3, stages[0], 3, 1, 1, bias=False), nn.BatchNorm2d(stages[0]), nn.ReLU(inplace=True)], stages[0]
-    for stage, outputs in enumerate(stages):
-        for index in range(count):
-            layers.append(Block(inputs, outputs, 2 if stage > 0 and index == 0 else 1))
-            inputs = outputs
     memory = torch.contiguous_format if form == "channels-first" else torch.channels_last
-    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10)).to(memory_format=memory)
+    network = peers.resnet(int(options.model.removeprefix("resnet"))).to(memory_format=memory)
     images = torch.randn(options.batch, 3, 32, 32).contiguous(memory_format=memory)
     labels = torch.randint(0, 10, (options.batch,))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4,

@@ -21,32 +21,14 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn import functional as F
 
+from reference import peers
+
 BATCH, PADDING, WARM_UP = 128, 4, 2
 RATE, DECAY = 0.1, 5e-4
 
 
-class Block(nn.Module):
-    def __init__(self, inputs, outputs, stride):
-        super().__init__()
-        self.first = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.second = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(outputs) for _ in range(2))
-        self.shortcut = nn.Identity() if inputs == outputs else nn.Sequential(
-            nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
-
-    def forward(self, x):
-        branch = F.relu(self.norms[0](self.first(x)))
-        return F.relu(self.norms[1](self.second(branch)) + self.shortcut(x))
-
-
 def resnet20():
-    """He et al. (2016), §4.2, with projections as shortcuts where the size changes."""
-    layers, inputs = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()], 16
-    for outputs in (16, 32, 64):
-        for index in range(3):
-            layers.append(Block(inputs, outputs, 2 if outputs > 16 and index == 0 else 1))
-            inputs = outputs
-    network = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 10))
+    network = peers.resnet(20)
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
