@@ -31,7 +31,7 @@ struct CondenseCommand: ParsableCommand {
       if let warning { Console.notice(warning) }
       let (state, layers) = try Checkpoint.condensation(checkpoint)
       if let output { try page(state, layers).write(to: output) }
-      print(json ? try CondensationReport(checkpoint, state, layers).json : Self.table(layers))
+      print(json ? try CondensationReport(checkpoint, state, layers).jsonText : Self.table(layers))
     }
   }
 
@@ -42,14 +42,8 @@ struct CondenseCommand: ParsableCommand {
   }
 
   private static func table(_ layers: [LayerCondensation]) -> String {
-    let rows = [["weights"] + CondensationSection.columns] + layers.map { [$0.path] + CondensationSection.cells($0) }
-    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max()! }
-    return rows.map { row in
-      row.indices.map { column in
-        let fill = String(repeating: " ", count: widths[column] - row[column].count)
-        return column == 0 ? row[column] + fill : fill + row[column]
-      }.joined(separator: "  ")
-    }.joined(separator: "\n")
+    Table.text(
+      header: ["weights"] + CondensationSection.columns, rows: layers.map { [$0.path] + CondensationSection.cells($0) })
   }
 }
 
@@ -72,14 +66,6 @@ private struct CondensationReport: Encodable {
         path: $0.path, channels: $0.channels, inputs: $0.inputs, directed: $0.directed,
         dominantChannels: $0.dominantChannels, similarity: $0.similarity, similarityByChance: $0.similarityByChance,
         alignedPairs: $0.alignedPairs, directions: $0.directions, directionsByChance: $0.directionsByChance)
-    }
-  }
-
-  var json: String {
-    get throws {
-      let encoder = JSONEncoder()
-      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-      return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
   }
 }

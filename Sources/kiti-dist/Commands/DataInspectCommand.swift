@@ -33,12 +33,12 @@ struct DataInspectCommand: ParsableCommand {
     }
     print()
     if !inspection.classes.isEmpty {
-      Table.print(
+      let classes = Table.text(
         header: ["class", "name", "training", "test"],
         rows: inspection.classes.enumerated().map { [String($0), $1.name, String($1.train), String($1.test)] })
-      print()
+      print(classes + "\n")
     }
-    Table.print(
+    let arrays = Table.text(
       header: ["array", "shape", "chunk", "minimum", "maximum", "mean", "deviation", "not finite"],
       rows: inspection.arrays.map {
         [
@@ -47,6 +47,7 @@ struct DataInspectCommand: ParsableCommand {
           String($0.nonFiniteCount),
         ]
       })
+    print(arrays)
   }
 
   private func shape(_ extents: [Int]) -> String { extents.map(String.init).joined(separator: " × ") }

@@ -72,21 +72,14 @@ enum InspectReport {
 
   private static func table(_ contents: CheckpointContents) -> String {
     let header = ["array", "shape", "type", "minimum", "maximum", "mean", "not finite", "checksum (XXH3)"]
-    let rows = [header] + contents.arrays.map { array in
+    let rows = contents.arrays.map { array in
       [
         array.path, "[\(array.shape.map(String.init).joined(separator: ", "))]", array.type,
         array.minimum.map { short(Double($0)) } ?? "-", array.maximum.map { short(Double($0)) } ?? "-",
         array.mean.map { short($0) } ?? "-", "\(array.notFiniteCount)", digits(array.checksum),
       ]
     }
-    let widths = header.indices.map { column in rows.map { $0[column].count }.max()! }
-    return rows.map { row in
-      row.indices.map { column in
-        let isNumber = (3...6).contains(column)
-        let fill = String(repeating: " ", count: widths[column] - row[column].count)
-        return isNumber ? fill + row[column] : column == row.count - 1 ? row[column] : row[column] + fill
-      }.joined(separator: "  ")
-    }.joined(separator: "\n")
+    return Table.text(header: header, rows: rows, left: [0, 1, 2, 7])
   }
 
   private static func pad(_ text: String, _ width: Int) -> String {
@@ -106,14 +99,12 @@ enum InspectReport {
 
   /// Numbers that JSON cannot hold are null; checksums and the seed are texts, since many readers keep only 53 bits.
   static func json(_ contents: CheckpointContents) throws -> String {
-    let report = Report(
+    try Report(
       path: contents.path, program: contents.program, formatVersion: contents.formatVersion, bytes: contents.byteCount,
       verified: contents.isVerified, parameters: contents.parameterCount, optimizerNumbers: contents.optimizerCount,
       optimizerStates: contents.optimizerStates, state: State(contents.state), configuration: contents.configuration,
-      arrays: contents.arrays.map(Array.init))
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(report), as: UTF8.self)
+      arrays: contents.arrays.map(Array.init)
+    ).jsonText
   }
 
   private struct Report: Encodable {

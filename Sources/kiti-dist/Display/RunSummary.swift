@@ -5,7 +5,7 @@ enum RunSummary {
   static func print(_ trainer: Trainer) {
     let run = trainer.description
     Swift.print(trainer.configuration.yaml)
-    Table.print(
+    let table = Table.text(
       header: ["layer", "output", "parameters", "FLOPs/sample"],
       rows: run.layers.map {
         [
@@ -13,6 +13,7 @@ enum RunSummary {
           Console.number(Double($0.operations)),
         ]
       })
+    Swift.print(table)
     let operations = run.layers.reduce(0) { $0 + $1.operations }
     Swift.print(
       """
@@ -27,20 +28,5 @@ enum RunSummary {
       \(Console.bytes(run.workspaceBytes)) activations and workspaces
       bytes sent per step     \(Console.bytes(run.bytesSentPerStep)) from each rank
       """)
-  }
-}
-
-/// A plain table: first column left, the others right.
-enum Table {
-  static func print(header: [String], rows: [[String]]) {
-    let all = [header] + rows
-    let widths = header.indices.map { column in all.map { $0[column].count }.max() ?? 0 }
-    for row in all {
-      let cells = row.indices.map { column in
-        let padding = String(repeating: " ", count: widths[column] - row[column].count)
-        return column == 0 ? row[column] + padding : padding + row[column]
-      }
-      Swift.print(cells.joined(separator: "  "))
-    }
   }
 }
