@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import KitiCore
 
 /// `kiti-dist condense CHECKPOINT [--output FILE] [--json]`
