@@ -33,6 +33,9 @@ public struct BucketLayout: Sendable {
     return whole.lowerBound + lines.lowerBound * Self.line..<whole.lowerBound + lines.upperBound * Self.line
   }
 
+  /// Numbers in all parts that a rank owns.
+  func ownCount(of rank: Int) -> Int { (0..<bucketCount).reduce(0) { $0 + part(of: $1, rank: rank).count } }
+
   /// The buckets that lie within the first `finished` numbers.
   func bucketsWithin(_ finished: Int) -> Int { finished >= count ? bucketCount : finished / bucketSize }
 }

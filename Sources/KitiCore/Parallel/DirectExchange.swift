@@ -74,7 +74,7 @@ final class DirectExchange: BucketExchange {
   }
 
   func bytesSent(_ work: BucketWork) -> Int {
-    let own = (0..<layout.bucketCount).reduce(0) { $0 + layout.part(of: $1, rank: me).count }
+    let own = layout.ownCount(of: me)
     let gathered = layout.count - own
     let spread = own * (layout.ranks - 1)
     let stride = residual == nil ? MemoryLayout<Float>.stride : MemoryLayout<UInt16>.stride

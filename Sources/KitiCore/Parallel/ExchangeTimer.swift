@@ -11,15 +11,17 @@ public final class ExchangeTimer {
   private let bucketCount: Int
   private let communicator: Communicator
 
+  /// Collective.
+  ///
   /// - Parameter byteCount: of the array, rounded up to whole cache lines.
-  public init(byteCount: Int, configuration: ParallelConfiguration, communicator: Communicator) {
+  public init(byteCount: Int, configuration: ParallelConfiguration, communicator: Communicator) throws {
     numbers = AlignedBuffer(count: (byteCount + 63) / 64 * 16)
     self.byteCount = numbers.byteCount
     self.communicator = communicator
     let layout = BucketLayout(
       count: numbers.count, bucketMiB: configuration.bucketMiB, ranks: communicator.size)
     bucketCount = layout.bucketCount
-    exchange = configuration.exchange(layout, communicator)
+    exchange = try configuration.exchange(layout, communicator)
     bytesSent = exchange.bytesSent(.sum)
   }
 

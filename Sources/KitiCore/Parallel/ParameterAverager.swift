@@ -23,19 +23,19 @@ public final class ParameterAverager {
   private var seconds = 0.0
   private var bytes = 0
 
-  /// Nil unless the configuration has local steps and there are ranks to average with.
+  /// Nil unless the configuration has local steps and there are ranks to average with. Collective.
   ///
   /// - Parameter states: of the optimizer, each as long as the store.
   public init?(
     store: ParameterStore, states: [AlignedBuffer<Float>], communicator: Communicator,
     configuration: ParallelConfiguration
-  ) {
+  ) throws {
     guard configuration.localSteps > 1, communicator.size > 1 else { return nil }
     self.store = store
     arrays = [store.values] + states
     self.communicator = communicator
     let layout = BucketLayout(count: store.count, bucketMiB: configuration.bucketMiB, ranks: communicator.size)
-    exchange = configuration.exchange(layout, communicator)
+    exchange = try configuration.exchange(layout, communicator)
     bucketCount = layout.bucketCount
   }
 

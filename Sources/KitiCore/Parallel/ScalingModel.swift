@@ -15,7 +15,7 @@ public struct ScalingModel: Sendable {
   public var parallel: ParallelConfiguration
   /// Batches of a step on each rank.
   public var accumulation: Int
-  /// How MPI sums where `parallel.reduction` leaves it to MPI.
+  /// How MPI sums where it is left to MPI.
   public var algorithm: AllreduceAlgorithm
   public var cluster: ClusterModel
 
@@ -104,7 +104,7 @@ public struct ScalingModel: Sendable {
     let isCompressed = parallel.compression == .bf16
     let sent = isCompressed ? bytes / 2 : parallel.keepsSampleSums ? 2 * bytes : bytes
     var cost =
-      switch (parallel.shardOptimizer, isCompressed) {
+      switch (parallel.shardOptimizer, isCompressed || usesSharedMemory(placement)) {
       case (true, _):
         AllreduceAlgorithm.directHalf(bytes: sent, isSummed: true, placement: placement, cluster: cluster)
       case (false, true): AllreduceAlgorithm.direct.cost(bytes: sent, placement: placement, cluster: cluster)
@@ -117,6 +117,11 @@ public struct ScalingModel: Sendable {
       cost.hostSeconds += rounding
     }
     return cost
+  }
+
+  /// Parts are read and written as `direct` sends them; that one look serves for all other ranks is left out.
+  package func usesSharedMemory(_ placement: Placement) -> Bool {
+    placement.nodes == 1 && parallel.asksForSharedMemory(placement.ranks)
   }
 
   /// Moves buckets one after another.
@@ -141,7 +146,7 @@ public struct ScalingModel: Sendable {
     let bytes = Double(parameterCount * stride)
     let half = bytes * (1 - 1 / Double(placement.ranks))
     let isCompressed = parallel.compression == .bf16
-    let isMPIs = !isCompressed && !parallel.shardOptimizer
+    let isMPIs = !isCompressed && !parallel.shardOptimizer && !usesSharedMemory(placement)
     let sum =
       isMPIs && algorithm == .recursiveDoubling
       ? bytes * Double(AllreduceAlgorithm.logarithm(placement.ranks)) : 2 * half

@@ -84,7 +84,7 @@ public final class Trainer {
     work = TrainingStep(
       model: model, objective: Experiment.objective(training, dataSet: dataSet), store: store, optimizer: optimizer,
       averager: averager,
-      parameterAverager: ParameterAverager(
+      parameterAverager: try ParameterAverager(
         store: store, states: optimizer.state.map(\.buffer), communicator: communicator,
         configuration: configuration.parallel),
       reducer: training.syncBatchNorm ? try RankSums(over: communicator) : nil, clipNorm: training.clipNorm,
@@ -121,7 +121,7 @@ public final class Trainer {
     defer { watch.end() }
     try prepareFolder()
     observer?.runBegins(description)
-    for notice in resumePoint?.notices ?? [] { observer?.notice(notice) }
+    for notice in (resumePoint?.notices ?? []) + [work.averager.notice].compactMap(\.self) { observer?.notice(notice) }
     let total = description.totalSteps
     let limit = min(total, maxSteps ?? total)
     guard state.step < limit else { return state.step >= total ? .finished : .reachedLimit }

@@ -55,10 +55,10 @@ struct AllreduceBench: ParsableCommand {
   }
 
   private func measure(_ bytes: Int, _ parallel: ParallelConfiguration, _ world: Communicator) throws {
-    let timers = Self.ways.map { way in
+    let timers = try Self.ways.map { way in
       var configuration = parallel
       (configuration.compression, configuration.reduction) = (way.1.compression, way.1.reduction)
-      return ExchangeTimer(byteCount: bytes, configuration: configuration, communicator: world)
+      return try ExchangeTimer(byteCount: bytes, configuration: configuration, communicator: world)
     }
     // Small sums are repeated, so that the clock and the barrier do not matter.
     let turns = max(1, min(200, 4_194_304 / bytes))

@@ -82,8 +82,10 @@ struct PlanCommand: ParsableCommand {
     let world = try Launch.world()
     let placement = Placement(ranks: ranks, ranksPerNode: ranks / nodes)
     let summation = measureSummation()
-    let cluster = try links.cluster(placement, world, secondsPerSummedByte: summation)
     let subject = try PlanSubject(self, world)
+    let cluster = try links.cluster(
+      placement, world, secondsPerSummedByte: summation,
+      sharesMemory: placement.nodes == 1 && subject.parallel.asksForSharedMemory(placement.ranks))
     let model = ScalingModel(
       phases: subject.phases, parameterCount: subject.parameterCount, stateCount: subject.stateCount,
       parallel: subject.parallel, accumulation: subject.accumulation, algorithm: algorithm, cluster: cluster.model)

@@ -46,7 +46,11 @@ struct PlanLinks: ParsableArguments {
   }
 
   /// Collective.
-  func cluster(_ placement: Placement, _ world: Communicator, secondsPerSummedByte: Double) throws -> Cluster {
+  ///
+  /// - Parameter sharesMemory: whether ranks of one node sum through memory that they share, without messages.
+  func cluster(
+    _ placement: Placement, _ world: Communicator, secondsPerSummedByte: Double, sharesMemory: Bool
+  ) throws -> Cluster {
     let hosts = Set(try world.allgather(MPI.processorName)).count
     var node = Self.link(nodeLatency, nodeBandwidth)
     var network = Self.link(latency, bandwidth)
@@ -55,10 +59,10 @@ struct PlanLinks: ParsableArguments {
         node: .free, network: .free, secondsPerSummedByte: secondsPerSummedByte, coresPerNode: cores),
       node: node == nil ? .unknown : .given, network: network == nil ? .unknown : .given)
     if world.size > 1, hosts == 1, node == nil {
-      node = try measure(world, secondsPerSummedByte)
+      node = try measure(world, secondsPerSummedByte, sharesMemory: sharesMemory)
       cluster.node = .measured
     } else if world.size > 1, hosts == world.size, network == nil {
-      network = try measure(world, secondsPerSummedByte)
+      network = try measure(world, secondsPerSummedByte, sharesMemory: false)
       cluster.network = .measured
     }
     try world.agreeing {
@@ -84,18 +88,21 @@ struct PlanLinks: ParsableArguments {
   }
 
   /// The link that explains sums over the ranks that were started. Collective.
-  private func measure(_ world: Communicator, _ secondsPerSummedByte: Double) throws -> LinkModel {
+  private func measure(
+    _ world: Communicator, _ secondsPerSummedByte: Double, sharesMemory: Bool
+  ) throws -> LinkModel {
     let sums = try [4_096, 16_384, 65_536, 262_144, 1_048_576].map { bytes in
       // One bucket, so that nothing overlaps.
-      let timer = ExchangeTimer(
-        byteCount: bytes, configuration: ParallelConfiguration(bucketMiB: 4), communicator: world)
+      let configuration = ParallelConfiguration(bucketMiB: 4, sharedMemory: sharesMemory)
+      let timer = try ExchangeTimer(byteCount: bytes, configuration: configuration, communicator: world)
       let first = try timer.time(turns: 1)
       let turns = max(1, min(100, Int(0.02 / first)))
       // The link's own time is the least: others on the machine only add to it.
       let seconds = try (0..<5).reduce(first) { fastest, _ in min(fastest, try timer.time(turns: turns)) }
       return (bytes: Double(bytes), seconds: seconds)
     }
-    return .fitting(sums, algorithm: .rabenseifner, ranks: world.size, secondsPerSummedByte: secondsPerSummedByte)
+    let algorithm = sharesMemory ? AllreduceAlgorithm.direct : .rabenseifner
+    return .fitting(sums, algorithm: algorithm, ranks: world.size, secondsPerSummedByte: secondsPerSummedByte)
   }
 }
 

@@ -79,8 +79,9 @@ struct PlanReport {
     let parallel = model.parallel
     if parallel.localSteps > 1 { return "\(model.algorithm.rawValue), every \(parallel.localSteps) steps" }
     let isOwn = parallel.compression == .bf16 || parallel.shardOptimizer
+    let isShared = model.usesSharedMemory(plan.job.placement)
     return [
-      isOwn ? AllreduceAlgorithm.direct.rawValue : model.algorithm.rawValue,
+      isShared ? "shared memory" : isOwn ? AllreduceAlgorithm.direct.rawValue : model.algorithm.rawValue,
       parallel.compression == .bf16 ? "bf16" : parallel.reduction == .ordered && !isOwn ? "fp64" : "fp32",
       parallel.shardOptimizer ? "sharded" : nil,
       "buckets of \(Console.number(parallel.bucketMiB)) MiB", parallel.progress.rawValue,

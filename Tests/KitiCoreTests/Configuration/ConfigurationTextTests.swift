@@ -58,6 +58,7 @@ final class ConfigurationTextTests: XCTestCase {
       parallel:
         bucketMiB: 0.5
         progress: poll
+        sharedMemory: true
         compression: none
         shardOptimizer: false
         reduction: fast

@@ -15,13 +15,19 @@ final class GradientAveragerTests: MPITestCase {
 
   func testEveryRankGetsTheSumOfAll() throws {
     for bucket in ParallelSample.bucketSizes {
-      for (reduction, progress) in [(Options.Reduction.fast, Options.Progress.poll), (.ordered, .poll), (.fast, .thread), (.ordered, .thread)] {
+      for (reduction, progress, shares) in [
+        (Options.Reduction.fast, Options.Progress.poll, true), (.fast, .poll, false), (.ordered, .poll, true),
+        (.fast, .thread, true), (.fast, .thread, false), (.ordered, .thread, true),
+      ] {
         let sample = ParallelSample()
-        let averager = try averager(sample) { ($0.bucketMiB, $0.reduction, $0.progress) = (bucket, reduction, progress) }
+        let averager = try averager(sample) {
+          ($0.bucketMiB, $0.reduction, $0.progress, $0.sharedMemory) = (bucket, reduction, progress, shares)
+        }
+        XCTAssertNil(averager.notice)
         for step in 0..<3 {
           sample.setGradients(sample.gradients(rank: world.rank, step: step))
           try sample.average(averager)
-          let name = "\(reduction), \(progress), buckets of \(bucket) MiB, step \(step)"
+          let name = "\(reduction), \(progress), shared memory \(shares), buckets of \(bucket) MiB, step \(step)"
           assertClose(Array(sample.store.gradients.buffer), sample.exactSum(ranks: world.size, step: step), within: 1e-6, name)
           XCTAssertTrue(try world.agree(on: sample.store.gradients.buffer), name)
         }
@@ -61,10 +67,46 @@ final class GradientAveragerTests: MPITestCase {
     }
   }
 
+  func testSumsThroughSharedMemoryAreThoseOfMessagesToTheBit() throws {
+    for (bucket, progress) in [(1e-9, Options.Progress.poll), (0.001, .thread), (0.0023, .poll), (1, .poll)] {
+      let (shared, sharded) = (ParallelSample(), ParallelSample())
+      let ways = try [
+        averager(shared) { ($0.bucketMiB, $0.progress) = (bucket, progress) },
+        averager(sharded) { ($0.bucketMiB, $0.sharedMemory, $0.shardOptimizer) = (bucket, false, true) },
+      ]
+      for step in 0..<5 {
+        for (sample, way) in zip([shared, sharded], ways) {
+          sample.setGradients(sample.gradients(rank: world.rank, step: step))
+          try sample.average(way)
+        }
+        for piece in ways[1].shard.pieces {
+          XCTAssertEqual(
+            shared.store.gradients.buffer[piece.range].map(\.bitPattern),
+            sharded.store.gradients.buffer[piece.range].map(\.bitPattern), "buckets of \(bucket) MiB, step \(step)")
+        }
+      }
+    }
+  }
+
+  func testRanksFarAheadOfOthersOverwriteNothing() throws {
+    // Many more buckets than fit into the windows that ranks share, and in each step another rank that is late.
+    let sample = ParallelSample(shapes: [("weight", [40_000])])
+    let averager = try averager(sample) { $0.bucketMiB = 0.0005 }
+    for step in 0..<12 {
+      sample.setGradients(sample.gradients(rank: world.rank, step: step))
+      if world.rank == step % world.size { usleep(2_000) }
+      try sample.average(averager)
+      assertClose(
+        Array(sample.store.gradients.buffer), sample.exactSum(ranks: world.size, step: step), within: 1e-6, "step \(step)")
+    }
+  }
+
   func testShardsCoverTheStoreAndGetTheirSums() throws {
-    for bucket in ParallelSample.bucketSizes {
+    for (bucket, shares) in ParallelSample.bucketSizes.flatMap({ [($0, true), ($0, false)] }) {
       let sample = ParallelSample()
-      let averager = try averager(sample) { ($0.bucketMiB, $0.shardOptimizer) = (bucket, true) }
+      let averager = try averager(sample) {
+        ($0.bucketMiB, $0.shardOptimizer, $0.sharedMemory) = (bucket, true, shares)
+      }
       XCTAssertEqual(try world.allreduce(averager.shard.count, .sum), sample.store.count)
       // A cache line in each bucket, at most, beside an equal share.
       let buckets = sample.store.count * 4 / max(64, Int(bucket * 1_048_576)) + 1

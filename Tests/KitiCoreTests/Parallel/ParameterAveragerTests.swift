@@ -8,7 +8,7 @@ final class ParameterAveragerTests: MPITestCase {
   private func averager(
     _ sample: ParallelSample, states: [AlignedBuffer<Float>] = [], reduction: ParallelConfiguration.Reduction
   ) throws -> ParameterAverager? {
-    ParameterAverager(
+    try ParameterAverager(
       store: sample.store, states: states, communicator: world,
       configuration: ParallelConfiguration(bucketMiB: 0.001, reduction: reduction, localSteps: 3))
   }

@@ -92,7 +92,7 @@ final class ScalingModelTests: XCTestCase {
     _ cluster: ClusterModel, update: Double = 0, fixed: Double = 0,
     change: (inout ParallelConfiguration) -> Void = { _ in }
   ) -> ScalingModel {
-    var parallel = ParallelConfiguration(bucketMiB: 256.0 / 1_048_576)
+    var parallel = ParallelConfiguration(bucketMiB: 256.0 / 1_048_576, sharedMemory: false)
     change(&parallel)
     let quarters = (1...4).map { StepPhases.Readiness(seconds: Double($0), count: 64 * $0) }
     let phases = StepPhases(
@@ -156,6 +156,20 @@ final class ScalingModelTests: XCTestCase {
     XCTAssertEqual(model(cluster).weakStep(placement).exposed, 2 + agreement, accuracy: 1e-12)
     let threaded = model(cluster) { $0.progress = .thread }.weakStep(placement)
     XCTAssertEqual(threaded.exposed, 0.5 + agreement, accuracy: 1e-12, "the last bucket")
+  }
+
+  func testRanksOfOneNodeExchangeHalvesThroughSharedMemory() {
+    let cluster = wire(0.5, node: 0.25)
+    let shared = model(cluster) { $0.sharedMemory = true }
+    // Four buckets, half of each one way and half of the sums the other.
+    let together = shared.weakStep(Placement(ranks: 2, ranksPerNode: 2))
+    XCTAssertEqual(together.exposed, 4 * 0.25 + 64.0 / 256 * 0.25, accuracy: 1e-12)
+    XCTAssertEqual(together.bytesSent, 1_024)
+    XCTAssertEqual(shared.weakStep(pair), model(cluster).weakStep(pair), "between nodes")
+    for options: ParallelConfiguration in [.init(compression: .bf16), .init(reduction: .ordered)] {
+      let placement = Placement(ranks: 2, ranksPerNode: 2)
+      XCTAssertFalse(model(cluster) { $0 = options }.usesSharedMemory(placement), "these send messages")
+    }
   }
 
   func testCompressionHalvesTheTimeOfTheNetworkAndTheBytes() {

@@ -40,6 +40,9 @@ public struct ParallelConfiguration: Sendable, Equatable {
   /// send most of them while it still computes: 1,264 samples/s on two ranks where one part of 4 MiB gave 1,206.
   public var bucketMiB: Double
   public var progress: Progress
+  /// Whether ranks that all run on one host sum gradients through memory that they share, where there is some to be had,
+  /// and send no messages. Not with compression or `ordered`.
+  public var sharedMemory: Bool
   public var compression: Compression
   /// Whether each rank keeps the optimizer's state of its share of the parameters only: it gets the sums of their
   /// gradients, updates them, and sends them to the others. As many bytes as without, 1/N of the state.
@@ -57,12 +60,13 @@ public struct ParallelConfiguration: Sendable, Equatable {
   public var timingEvery: Int
 
   public init(
-    bucketMiB: Double = 0.5, progress: Progress = .poll, compression: Compression = .none, shardOptimizer: Bool = false,
-    reduction: Reduction = .fast, localSteps: Int = 1, checkEvery: Int = 100, watchdogSeconds: Double = 300,
+    bucketMiB: Double = 0.5, progress: Progress = .poll, sharedMemory: Bool = true, compression: Compression = .none,
+    shardOptimizer: Bool = false, reduction: Reduction = .fast, localSteps: Int = 1, checkEvery: Int = 100, watchdogSeconds: Double = 300,
     timingEvery: Int = 100
   ) {
     self.bucketMiB = bucketMiB
     self.progress = progress
+    self.sharedMemory = sharedMemory
     self.compression = compression
     self.shardOptimizer = shardOptimizer
     self.reduction = reduction
@@ -76,12 +80,13 @@ public struct ParallelConfiguration: Sendable, Equatable {
 extension ParallelConfiguration {
   package init(_ section: ConfigurationSection) throws {
     try section.accept([
-      "bucketMiB", "progress", "compression", "shardOptimizer", "reduction", "localSteps", "checkEvery",
-      "watchdogSeconds", "timingEvery",
+      "bucketMiB", "progress", "sharedMemory", "compression", "shardOptimizer", "reduction", "localSteps",
+      "checkEvery", "watchdogSeconds", "timingEvery",
     ])
     let standard = ParallelConfiguration()
     bucketMiB = try section.value("bucketMiB", .number(.positive), default: standard.bucketMiB)
     progress = try section.value("progress", .choice, default: standard.progress)
+    sharedMemory = try section.value("sharedMemory", .boolean(), default: standard.sharedMemory)
     compression = try section.value("compression", .choice, default: standard.compression)
     shardOptimizer = try section.value("shardOptimizer", .boolean(), default: standard.shardOptimizer)
     reduction = try section.value("reduction", .choice, default: standard.reduction)
@@ -119,8 +124,9 @@ extension ParallelConfiguration {
   package var node: ConfigurationNode {
     .section([
       "bucketMiB": .number(bucketMiB), "progress": .text(progress.rawValue),
-      "compression": .text(compression.rawValue), "shardOptimizer": .boolean(shardOptimizer),
-      "reduction": .text(reduction.rawValue), "localSteps": .integer(localSteps), "checkEvery": .integer(checkEvery),
+      "sharedMemory": .boolean(sharedMemory), "compression": .text(compression.rawValue),
+      "shardOptimizer": .boolean(shardOptimizer), "reduction": .text(reduction.rawValue),
+      "localSteps": .integer(localSteps), "checkEvery": .integer(checkEvery),
       "watchdogSeconds": .number(watchdogSeconds), "timingEvery": .integer(timingEvery),
     ])
   }
