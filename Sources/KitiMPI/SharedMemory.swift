@@ -23,8 +23,6 @@ public final class SharedMemory: @unchecked Sendable {
     let bytes = max(1, (bytesPerRank + page - 1) / page) * page
     self.bytesPerRank = bytes
     self.communicator = communicator
-    guard try communicator.isOnOneHost() else { return nil }
-
     let token = try communicator.broadcast(UInt64.random(in: 1...UInt64.max), root: 0)
     let name = "/kiti-dist-" + String(token, radix: 16)
     let total = bytes * communicator.size
@@ -89,14 +87,6 @@ public final class SharedMemory: @unchecked Sendable {
 }
 
 extension Communicator {
-  /// Whether all ranks run on one host. Collective.
-  public func isOnOneHost() throws(MPIError) -> Bool {
-    let neighbours = try splitSharedMemory()
-    let count = neighbours.size
-    try neighbours.free()
-    return try allreduce(count, .minimum) == size
-  }
-
   /// Lets the library work on messages that are under way: it does so in its calls only. Leaves no trace as an activity.
   fileprivate func moveMessages(_ operation: StaticString) throws(MPIError) {
     var found: Int32 = 0

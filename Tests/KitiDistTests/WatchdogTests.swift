@@ -35,9 +35,14 @@ final class WatchdogTests: ProgramTestCase {
   }
 
   func testStoppedRankIsNamedAndTheRunResumes() throws {
-    for (rank, reporter) in [(1, 0), (0, 1)] {
-      let run = "run\(rank)"
-      let job = try program.start(train(run, limit: 1), ranks: 3)
+    // Where the others wait: through shared memory in a sum of gradients, or in MPI for what ends a step.
+    let ways: [(sharesMemory: Bool, operations: [String])] = [
+      (false, ["MPI_"]), (true, ["MPI_", "sum through shared memory"]),
+    ]
+    for ((rank, reporter), way) in [(1, 0), (0, 1)].flatMap({ ranks in ways.map { (ranks, $0) } }) {
+      let run = "run\(rank) \(way.sharesMemory)"
+      let set = ["parallel.sharedMemory=\(way.sharesMemory)"]
+      let job = try program.start(train(run, limit: 1, set: set), ranks: 3)
       defer { job.end() }
       guard job.waits(until: { checkpointNames(run).count >= 1 }), let victim = job.process(ofRank: rank) else {
         return XCTFail("the run did not begin: \(job.errors)")
@@ -49,8 +54,7 @@ final class WatchdogTests: ProgramTestCase {
           "watchdog on rank \(reporter): rank \(rank) has not reached an operation", "parallel.watchdogSeconds: 1",
           "rank \(rank) on ", "not heard of for", "--resume",
         ])
-      // Where the others wait: in a sum of gradients, or in what ends a step.
-      XCTAssertTrue(["sum through shared memory", "MPI_"].contains { job.errors.contains($0) }, job.errors)
+      XCTAssertTrue(way.operations.contains { job.errors.contains($0) }, job.errors)
       for other in 0..<3 where other != rank { try assertTail(run, rank: other) }
       try assertAllCheckpointsAreIntact(run)
       let step = try program.inspect(path(run)).state.step

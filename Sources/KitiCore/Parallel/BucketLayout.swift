@@ -33,8 +33,16 @@ public struct BucketLayout: Sendable {
     return whole.lowerBound + lines.lowerBound * Self.line..<whole.lowerBound + lines.upperBound * Self.line
   }
 
-  /// Numbers in all parts that a rank owns.
-  func ownCount(of rank: Int) -> Int { (0..<bucketCount).reduce(0) { $0 + part(of: $1, rank: rank).count } }
+  /// Numbers that leave a rank where the owner of a part gets it from all others, and they get it from the owner.
+  func countSent(_ work: BucketWork, from rank: Int) -> Int {
+    let own = (0..<bucketCount).reduce(0) { $0 + part(of: $1, rank: rank).count }
+    let (gathered, spread) = (count - own, own * (ranks - 1))
+    return switch work {
+    case .sum: gathered + spread
+    case .sumOwnParts: gathered
+    case .collectParts: spread
+    }
+  }
 
   /// The buckets that lie within the first `finished` numbers.
   func bucketsWithin(_ finished: Int) -> Int { finished >= count ? bucketCount : finished / bucketSize }

@@ -106,16 +106,14 @@ final class CommunicationThread: @unchecked Sendable {
   /// Moves until nothing is under way, and takes up what is released meanwhile.
   private func move(_ count: Int) throws(MPIError) -> Int {
     var count = count
-    times.note(released: count, arrived: exchange.arrived)
-    try exchange.release(count)
     while true {
+      times.note(released: count, arrived: exchange.arrived)
+      try exchange.release(count)
       let isIdle = try exchange.advance()
       times.note(released: count, arrived: exchange.arrived)
       let now = released.load(ordering: .acquiring)
       if now > count {
         count = now
-        times.note(released: count, arrived: exchange.arrived)
-        try exchange.release(count)
       } else if isIdle {
         return count
       } else if !isAwaited.load(ordering: .acquiring) {

@@ -74,15 +74,9 @@ final class DirectExchange: BucketExchange {
   }
 
   func bytesSent(_ work: BucketWork) -> Int {
-    let own = layout.ownCount(of: me)
-    let gathered = layout.count - own
-    let spread = own * (layout.ranks - 1)
-    let stride = residual == nil ? MemoryLayout<Float>.stride : MemoryLayout<UInt16>.stride
-    return switch work {
-    case .sum: (gathered + spread) * stride
-    case .sumOwnParts: gathered * stride
-    case .collectParts: spread * MemoryLayout<Float>.stride
-    }
+    let isHalved = residual != nil && work != .collectParts
+    let stride = isHalved ? MemoryLayout<UInt16>.stride : MemoryLayout<Float>.stride
+    return layout.countSent(work, from: me) * stride
   }
 
   // MARK: - Phases of a bucket

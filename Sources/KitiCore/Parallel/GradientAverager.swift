@@ -49,8 +49,9 @@ public final class GradientAverager: GradientObserver {
     work = isSharded ? .sumOwnParts : .sum
     shard = isSharded ? OptimizerShard(layout, rank: communicator.rank) : OptimizerShard(whole: store.count)
     let stays = configuration.localSteps > 1 || communicator.size == 1 && !configuration.keepsSampleSums
-    exchange = stays ? nil : try configuration.exchange(layout, communicator)
-    notice = try exchange.flatMap { try configuration.notice(of: $0, communicator) }
+    var notice: String?
+    exchange = stays ? nil : try configuration.exchange(layout, communicator) { notice = $0 }
+    self.notice = notice
     if let exchange = exchange as? SampleSumExchange { store.keepSampleSums(in: exchange.sums) }
     let times = BucketTimes(layout)
     self.times = times
@@ -209,30 +210,27 @@ public struct CommunicationReport: Sendable {
 
 extension ParallelConfiguration {
   /// Whether gradients of samples are added up apart, in double precision.
-  var keepsSampleSums: Bool { compression == .none && reduction == .ordered && !shardOptimizer }
+  package var keepsSampleSums: Bool { compression == .none && reduction == .ordered && !shardOptimizer }
 
   /// Whether ranks of one host would share memory.
   package func asksForSharedMemory(_ ranks: Int) -> Bool {
     sharedMemory && compression == .none && !keepsSampleSums && ranks > 1
   }
 
-  /// Says so where ranks of one host have to send messages for want of memory to share. Collective.
-  fileprivate func notice(of exchange: any BucketExchange, _ communicator: Communicator) throws(MPIError) -> String? {
-    guard asksForSharedMemory(communicator.size), !(exchange is SharedMemoryExchange), try communicator.isOnOneHost()
-    else { return nil }
-    return "The ranks of this host could not share memory: gradients go by messages, which is slower. Is /dev/shm too "
-      + "small, or not the same for all ranks? Containers have an option for its size; smaller parallel.bucketMiB "
-      + "needs less of it."
-  }
-
   /// What moves the buckets that this asks for: memory where ranks share it, else messages. MPI's own allreduce only
   /// sums whole buckets, in an order of its own. Collective.
-  func exchange(_ layout: BucketLayout, _ communicator: Communicator) throws(MPIError) -> any BucketExchange {
+  ///
+  /// - Parameter notice: hears of it where ranks of one host have to send messages for want of memory to share.
+  func exchange(
+    _ layout: BucketLayout, _ communicator: Communicator, notice: (String) -> Void = { _ in }
+  ) throws(MPIError) -> any BucketExchange {
     if keepsSampleSums { return SampleSumExchange(layout: layout, communicator: communicator) }
-    if asksForSharedMemory(layout.ranks),
-      let exchange = try SharedMemoryExchange(layout: layout, communicator: communicator)
-    {
-      return exchange
+    if asksForSharedMemory(layout.ranks), try communicator.isOnOneHost() {
+      if let exchange = try SharedMemoryExchange(layout: layout, communicator: communicator) { return exchange }
+      notice(
+        "The ranks of this host could not share memory: gradients go by messages, which is slower. Is /dev/shm too "
+          + "small, or not the same for all ranks? Containers have an option for its size; smaller parallel.bucketMiB "
+          + "needs less of it.")
     }
     if compression == .none, !shardOptimizer {
       return AllreduceExchange(layout: layout, communicator: communicator)

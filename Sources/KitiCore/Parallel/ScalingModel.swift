@@ -104,7 +104,7 @@ public struct ScalingModel: Sendable {
     let isCompressed = parallel.compression == .bf16
     let sent = isCompressed ? bytes / 2 : parallel.keepsSampleSums ? 2 * bytes : bytes
     var cost =
-      switch (parallel.shardOptimizer, isCompressed || usesSharedMemory(placement)) {
+      switch (parallel.shardOptimizer, sumsItself(placement)) {
       case (true, _):
         AllreduceAlgorithm.directHalf(bytes: sent, isSummed: true, placement: placement, cluster: cluster)
       case (false, true): AllreduceAlgorithm.direct.cost(bytes: sent, placement: placement, cluster: cluster)
@@ -119,7 +119,13 @@ public struct ScalingModel: Sendable {
     return cost
   }
 
-  /// Parts are read and written as `direct` sends them; that one look serves for all other ranks is left out.
+  /// Whether the program sums by itself, in parts that ranks own, and leaves nothing to MPI's algorithm.
+  package func sumsItself(_ placement: Placement) -> Bool {
+    parallel.compression == .bf16 || parallel.shardOptimizer || usesSharedMemory(placement)
+  }
+
+  /// Whether ranks read one another's parts from memory that they share, in place of messages. In the model that costs
+  /// what `direct` does, over the link between ranks of a node.
   package func usesSharedMemory(_ placement: Placement) -> Bool {
     placement.nodes == 1 && parallel.asksForSharedMemory(placement.ranks)
   }
@@ -146,9 +152,8 @@ public struct ScalingModel: Sendable {
     let bytes = Double(parameterCount * stride)
     let half = bytes * (1 - 1 / Double(placement.ranks))
     let isCompressed = parallel.compression == .bf16
-    let isMPIs = !isCompressed && !parallel.shardOptimizer && !usesSharedMemory(placement)
     let sum =
-      isMPIs && algorithm == .recursiveDoubling
+      !sumsItself(placement) && algorithm == .recursiveDoubling
       ? bytes * Double(AllreduceAlgorithm.logarithm(placement.ranks)) : 2 * half
     if parallel.localSteps > 1 { return sum * Double(1 + stateCount) / Double(parallel.localSteps) }
     return isCompressed ? (parallel.shardOptimizer ? 1.5 : 1) * half : sum

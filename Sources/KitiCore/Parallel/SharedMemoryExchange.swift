@@ -73,17 +73,7 @@ final class SharedMemoryExchange: BucketExchange {
   }
 
   /// What other ranks read of this rank's window.
-  func bytesSent(_ work: BucketWork) -> Int {
-    let own = layout.ownCount(of: me)
-    let (others, sums) = (layout.count - own, own * (layout.ranks - 1))
-    let numbers =
-      switch work {
-      case .sum: others + sums
-      case .sumOwnParts: others
-      case .collectParts: sums
-      }
-    return numbers * MemoryLayout<Float>.stride
-  }
+  func bytesSent(_ work: BucketWork) -> Int { layout.countSent(work, from: me) * MemoryLayout<Float>.stride }
 
   // MARK: - Stages of a bucket
 

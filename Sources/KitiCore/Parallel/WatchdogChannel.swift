@@ -35,10 +35,8 @@ package struct WatchdogChannel: Sendable {
     (rank, size) = (communicator.rank, communicator.size)
     hosts = try communicator.allgather(MPI.processorName)
     token = try communicator.broadcast(UInt64.random(in: 1...UInt64.max), root: 0)
-    let neighbours = try communicator.splitSharedMemory()
-    let isOneHost = try communicator.allreduce(neighbours.size, .minimum) == size
-    let host = try neighbours.broadcast(rank, root: 0)
-    try neighbours.free()
+    let host = try communicator.firstRankOnHost()
+    let isOneHost = try communicator.allreduce(host, .maximum) == 0
 
     let opened = try communicator.agreeing { try Self.open(loopbackOnly: isOneHost) }
     socket = opened.socket

@@ -77,12 +77,13 @@ struct PlanReport {
 
   private var way: String {
     let parallel = model.parallel
-    if parallel.localSteps > 1 { return "\(model.algorithm.rawValue), every \(parallel.localSteps) steps" }
-    let isOwn = parallel.compression == .bf16 || parallel.shardOptimizer
-    let isShared = model.usesSharedMemory(plan.job.placement)
+    let placement = plan.job.placement
+    let algorithm = model.sumsItself(placement) ? AllreduceAlgorithm.direct : model.algorithm
+    let summation = model.usesSharedMemory(placement) ? "shared memory" : algorithm.rawValue
+    if parallel.localSteps > 1 { return "\(summation), every \(parallel.localSteps) steps" }
     return [
-      isShared ? "shared memory" : isOwn ? AllreduceAlgorithm.direct.rawValue : model.algorithm.rawValue,
-      parallel.compression == .bf16 ? "bf16" : parallel.reduction == .ordered && !isOwn ? "fp64" : "fp32",
+      summation,
+      parallel.compression == .bf16 ? "bf16" : parallel.keepsSampleSums ? "fp64" : "fp32",
       parallel.shardOptimizer ? "sharded" : nil,
       "buckets of \(Console.number(parallel.bucketMiB)) MiB", parallel.progress.rawValue,
     ].compactMap { $0 }.joined(separator: ", ")

@@ -31,13 +31,15 @@ final class ResNetFixtureTests: XCTestCase {
       let rig = try rig(fixture, shortcut: name == "padding" ? .padding : .projection)
       let batch = rig.model.capacity
       let pass = Pass(isTraining: true)
-      // Fifty layers of one channel and few numbers to a batch norm multiply rounding errors: the gradient of one
-      // weight was off by 2.4e-3 on a processor with AVX2.
-      let condition = rig.model.shape.depth == 50 ? 20.0 : 1
+      // Fifty layers of one channel and few numbers to a batch norm multiply rounding errors.
+      let isDeep = rig.model.shape.depth == 50
+      let condition = isDeep ? 10.0 : 1
+      // Most of all in gradients: off by 2.4e-3 with AVX2, where PyTorch's own in fp32 are off by a tenth.
+      let gradientTolerance = isDeep ? 4e-3 : 2e-4
       let loss = try fixture.number("loss")
       XCTAssertEqual(rig.step(batch: batch, pass: pass), loss, accuracy: 1e-5 * condition * loss, name)
       assertParameters(
-        rig.model.parameters, rig.gradients, try fixture.doubles("gradients"), within: 2e-4 * condition,
+        rig.model.parameters, rig.gradients, try fixture.doubles("gradients"), within: gradientTolerance,
         magnitude: 1e-3, name)
       assertParameters(
         rig.model.statistics, rig.values, try fixture.doubles("statistics"), within: 1e-5 * condition, name)

@@ -13,7 +13,8 @@ public struct ParallelConfiguration: Sendable, Equatable {
 
   /// The order in which gradients are added up.
   public enum Reduction: String, Sendable, CaseIterable {
-    /// The order that MPI likes best for the number of ranks and the size of a bucket.
+    /// In fp32, in the order that suits the way: a balanced tree over the ranks of one host, between hosts what MPI
+    /// likes best for the number of ranks and the size of a bucket.
     case fast
     /// One that does not matter: each sample's gradient by itself, all in double precision, rounded to fp32 once. So
     /// runs with the same global batch and collision `streams: sample` (and in networks with batch norm
