@@ -1,12 +1,12 @@
-/// One sample as Winograd's tiles read it: with zeros around it, whole tiles in both directions, whole vectors of
-/// channels, and whatever is folded into the reading applied.
+/// One sample as Winograd's tiles read it, `[vector of channels, row, column, channel]`: with zeros around it, whole tiles in
+/// both directions, whole vectors, and whatever is folded into the reading applied. Places of a row follow each other at a
+/// distance that is known when this is compiled.
 ///
 /// Rows are read when they are needed first, so that a tile finds them in the first-level cache.
 final class PaddedImage {
   let channels: Int
-  /// Channels of a place here: whole vectors.
-  let paddedChannels: Int
   let rowStride: Int
+  private let planeStride: Int
   private let height: Int
   private let imageWidth: Int
   private let buffer: AlignedBuffer<Float>
@@ -16,22 +16,22 @@ final class PaddedImage {
     self.height = height
     self.imageWidth = imageWidth
     self.channels = channels
-    paddedChannels = roundedUp(channels, width)
     // One cache line more keeps rows from falling on the same lines of the cache.
-    rowStride = (roundedUp(imageWidth, 4) + 2) * paddedChannels + 16
-    buffer = AlignedBuffer(count: (roundedUp(height, 4) + 2) * rowStride)
+    rowStride = (roundedUp(imageWidth, 4) + 2) * width + 16
+    planeStride = (roundedUp(height, 4) + 2) * rowStride
+    buffer = AlignedBuffer(count: roundedUp(channels, width) / width * planeStride)
   }
 
   var byteCount: Int { buffer.byteCount }
 
-  /// The six by six places that an output tile depends on.
-  func inputTile(_ row: Int, _ column: Int) -> UnsafePointer<Float> {
-    UnsafePointer(buffer.pointer + 4 &* (row &* rowStride &+ column &* paddedChannels))
+  /// The six by six places that the first output tile of a row depends on, with one vector of channels.
+  func inputTiles(_ row: Int, channel: Int) -> UnsafePointer<Float> {
+    UnsafePointer(buffer.pointer + (channel / width &* planeStride &+ 4 &* row &* rowStride))
   }
 
-  /// The four by four places of a tile itself.
-  func outputTile(_ row: Int, _ column: Int) -> UnsafePointer<Float> {
-    inputTile(row, column) + rowStride + paddedChannels
+  /// The four by four places of the tile itself.
+  func outputTiles(_ row: Int, channel: Int) -> UnsafePointer<Float> {
+    inputTiles(row, channel: channel) + (rowStride &+ width)
   }
 
   /// Makes the tiles of a row valid; those of the rows before it must have been, unless it is the first.
@@ -79,14 +79,13 @@ final class PaddedImage {
     let end = min(height, 4 &* tileRow &+ 5)
     var row = first
     while row < end {
-      body(row, buffer.pointer + ((row &+ 1) &* rowStride &+ paddedChannels))
+      body(row, buffer.pointer + ((row &+ 1) &* rowStride &+ width))
       row &+= 1
     }
     rowsRead = max(first, end)
   }
 
   private func copy(_ values: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>) {
-    if channels == paddedChannels { return target.update(from: values, count: imageWidth &* channels) }
     forEachVector { channel, lanes in
       forEachPlace(channel, target) { place, target in store(load(values + place, lanes: lanes), target) }
     }
@@ -107,11 +106,11 @@ final class PaddedImage {
   private func forEachPlace(
     _ channel: Int, _ target: UnsafeMutablePointer<Float>, _ body: (Int, UnsafeMutablePointer<Float>) -> Void
   ) {
-    var (place, target) = (channel, target + channel)
+    var (place, target) = (channel, target + channel / width &* planeStride)
     for _ in 0..<imageWidth {
       body(place, target)
       place &+= channels
-      target += paddedChannels
+      target += width
     }
   }
 }

@@ -7,7 +7,6 @@
 package final class WinogradConvolution: ConvolutionKernel {
   let plan: WinogradPlan
   let weights: WinogradWeights
-  private let scratch: AlignedBuffer<Float>
   private let strip: WinogradStrip
   /// What the next block of tiles reads and writes.
   private var ahead = ReadAhead(places: 0..<0)
@@ -33,9 +32,8 @@ package final class WinogradConvolution: ConvolutionKernel {
   package init(_ shape: ConvolutionShape, capacity: Int) {
     precondition(WinogradConvolution.fits(shape))
     plan = WinogradPlan(shape, capacity: capacity)
-    scratch = AlignedBuffer(count: WinogradProduct.points * width)
     strip = WinogradStrip(plan)
-    weights = WinogradWeights(plan, scratch: scratch.pointer)
+    weights = WinogradWeights(plan)
     source = PaddedImage(height: shape.height, width: shape.width, channels: shape.inputs)
     gradient = PaddedImage(height: shape.height, width: shape.width, channels: shape.outputs)
     let (inputs, outputs) = (plan.inputs, plan.outputs)
@@ -50,7 +48,7 @@ package final class WinogradConvolution: ConvolutionKernel {
   package var workspaceBytes: Int {
     let panels = inputTiles.byteCount + gradientTiles.byteCount + gradientInputTiles.byteCount
     let products = inputProducts === gradientInputTiles ? 0 : inputProducts.byteCount + outputProducts.byteCount
-    return weights.byteCount + scratch.byteCount + strip.byteCount + source.byteCount + gradient.byteCount + panels
+    return weights.byteCount + strip.byteCount + source.byteCount + gradient.byteCount + panels
       + products
   }
 
@@ -61,7 +59,7 @@ package final class WinogradConvolution: ConvolutionKernel {
     guard samples > 0 else { return }
     weights.prepare(weight, isTransposed: false)
     let target = WinogradTarget(
-      output, channels: plan.outputs, shape: plan.shape, scratch: scratch.pointer, strip: strip,
+      output, channels: plan.outputs, shape: plan.shape, strip: strip,
       finish: nil, sums: sums)
     forEachBlock(samples) { block in
       block.forEachRow { sample, row, tile in
@@ -84,7 +82,7 @@ package final class WinogradConvolution: ConvolutionKernel {
     guard samples > 0 else { return }
     let target = inputGradient.map {
       WinogradTarget(
-        $0, channels: plan.inputs, shape: plan.shape, scratch: scratch.pointer, strip: strip,
+        $0, channels: plan.inputs, shape: plan.shape, strip: strip,
         finish: finish, sums: finish.sums?.sums)
     }
     if target != nil { weights.prepare(weight, isTransposed: true) }
@@ -173,46 +171,51 @@ package final class WinogradConvolution: ConvolutionKernel {
   /// Transforms a row of overlapping tiles of six by six places.
   @inline(never)
   private func transformInput(_ image: PaddedImage, row: Int, into panel: WinogradPanel, tile: Int) {
-    let (rowStride, columnStride, pointStride) = (image.rowStride, image.paddedChannels, panel.pointStride)
-    let scratch = scratch.pointer
-    for column in 0..<plan.tilesWide {
-      let source = image.inputTile(row, column)
-      forEachVector(panel, tile &+ column) { channel, target in
-        transformTile(
-          source + channel, rowStride: rowStride, columnStride: columnStride, scratch, into: target,
-          outputStride: pointStride, WinogradTransform.input)
-      }
-    }
+    transform(
+      WinogradInputMap.self, Columns<6>.self, rowStride: image.rowStride, into: panel, tile: tile
+    ) { image.inputTiles(row, channel: $0) }
   }
 
   /// Transforms a row of tiles of the output's gradient for the weight's gradient.
   @inline(never)
   private func transformGradient(row: Int, tile: Int) {
-    let (rowStride, columnStride) = (gradient.rowStride, gradient.paddedChannels)
-    let pointStride = gradientTiles.pointStride
-    let scratch = scratch.pointer
-    for column in 0..<plan.tilesWide {
-      let source = gradient.outputTile(row, column)
-      forEachVector(gradientTiles, tile &+ column) { channel, target in
-        transformTile(
-          source + channel, rowStride: rowStride, columnStride: columnStride, scratch, into: target,
-          outputStride: pointStride, WinogradTransform.outputGradient)
-      }
+    transform(
+      WinogradOutputGradientMap.self, Columns<4>.self, rowStride: gradient.rowStride, into: gradientTiles, tile: tile
+    ) { gradient.outputTiles(row, channel: $0) }
+  }
+
+  /// - Parameter source: the first tile of the row, from a channel on.
+  @inline(__always)
+  private func transform<Map: SixPoints, let columns: Int>(
+    _ map: Map.Type, _ size: Columns<columns>.Type, rowStride: Int, into panel: WinogradPanel, tile: Int,
+    _ source: (_ channel: Int) -> UnsafePointer<Float>
+  ) {
+    switch panel.pointStride {
+    case 16: transform(map, size, PointStride<16>.self, rowStride, panel, tile, source)
+    case 32: transform(map, size, PointStride<32>.self, rowStride, panel, tile, source)
+    case 64: transform(map, size, PointStride<64>.self, rowStride, panel, tile, source)
+    default: transform(map, size, PointStride<0>.self, rowStride, panel, tile, source)
     }
   }
 
-  /// Calls `body` with the first channel of each vector and its place in a tile of a panel.
   @inline(__always)
-  private func forEachVector(
-    _ panel: WinogradPanel, _ tile: Int, _ body: (_ channel: Int, _ target: UnsafeMutablePointer<Float>) -> Void
+  private func transform<Map: SixPoints, let columns: Int, let point: Int>(
+    _ map: Map.Type, _ size: Columns<columns>.Type, _: PointStride<point>.Type, _ rowStride: Int,
+    _ panel: WinogradPanel, _ tile: Int, _ source: (_ channel: Int) -> UnsafePointer<Float>
   ) {
-    let channels = panel.channels
+    let (channels, tileStride, pointStride) = (panel.channels, panel.tileStride, point > 0 ? point : panel.pointStride)
     for block in 0..<channels.blocks {
-      let target = panel.block(block) + tile &* panel.tileStride
       let (first, count) = (channels.first(block), channels.paddedCount(of: block))
       var channel = 0
       while channel < count {
-        body(first &+ channel, target + channel)
+        var source = source(first &+ channel)
+        var target = panel.block(block) + (tile &* tileStride &+ channel)
+        for _ in 0..<plan.tilesWide {
+          transformTile(
+            map, size, source, rowStride: rowStride, columnStride: width, into: target, outputStride: pointStride)
+          source += 4 &* width
+          target += tileStride
+        }
         channel &+= width
       }
     }

@@ -38,14 +38,20 @@ struct WinogradPlan {
     tilesWide = (shape.width + 3) / 4
     inputs = Channels(shape.inputs)
     outputs = Channels(shape.outputs)
-    // Enough tiles to use the transformed weights often, few enough for their own transforms to stay in the cache.
-    let channels = max(shape.inputs, shape.outputs)
-    let tiles = channels <= 64 ? 24 : channels <= 128 ? 64 : 128
     let rows = max(1, capacity * tilesHigh)
-    rowsPerBlock = min(rows, max(1, tiles / tilesWide))
     let bytes = WinogradProduct.points * shape.inputs * shape.outputs * MemoryLayout<Float>.stride
+    rowsPerBlock = min(rows, max(1, Self.tilesPerBlock(max(shape.inputs, shape.outputs), weightBytes: bytes) / tilesWide))
     keepsGradients = bytes <= 1 << 20
     keepsWeights = bytes <= 1 << 20 || rows > rowsPerBlock && bytes <= 1 << 24
+  }
+
+  /// Enough tiles to use the transformed weights often, few enough for their own transforms to stay in the cache: the input's,
+  /// those of the gradient and their products, beside the weights and their gradients where these fit as well.
+  private static func tilesPerBlock(_ channels: Int, weightBytes: Int) -> Int {
+    if channels > 64 { return channels <= 128 ? 64 : 128 }
+    let room = SecondLevelCache.byteCount / 10 * 9 - 2 * weightBytes
+    let bytes = 3 * WinogradProduct.points * channels * MemoryLayout<Float>.stride
+    return room > 0 ? min(24, max(8, room / bytes)) : 24
   }
 
   /// Tiles of a block, with those that make the number even.

@@ -41,7 +41,6 @@ struct WinogradProduct {
   }
 
   private enum RowStride<let floats: Int> {}
-  private enum Columns<let vectors: Int> {}
 
   @inline(__always)
   private func sweep<let aRow: Int>(

@@ -4,7 +4,6 @@ struct WinogradTarget {
   private let channels: WinogradPlan.Channels
   private let height: Int
   private let imageWidth: Int
-  private let scratch: WinogradScratch
   private let strip: WinogradStrip
   /// What is done to an input's gradient; nil for an output.
   private let finish: GradientFinish?
@@ -14,13 +13,12 @@ struct WinogradTarget {
   /// - Parameter sums: of an output: receives the sums of each channel and of its squares.
   init(
     _ values: UnsafeMutablePointer<Float>, channels: WinogradPlan.Channels, shape: ConvolutionShape,
-    scratch: WinogradScratch, strip: WinogradStrip, finish: GradientFinish?, sums: UnsafeMutablePointer<Double>?
+    strip: WinogradStrip, finish: GradientFinish?, sums: UnsafeMutablePointer<Double>?
   ) {
     self.values = values
     self.channels = channels
     height = shape.height
     imageWidth = shape.width
-    self.scratch = scratch
     self.strip = strip
     self.finish = finish
     self.sums = sums
@@ -47,7 +45,7 @@ struct WinogradTarget {
     let totals = strip.totals.pointer
     for channel in 0..<end {
       sums[first &+ channel] += Double(totals[channel])
-      sums[channels.count &+ first &+ channel] += Double(totals[strip.placeStride &+ channel])
+      sums[channels.count &+ first &+ channel] += Double(totals[strip.channels &+ channel])
     }
   }
 
@@ -56,20 +54,33 @@ struct WinogradTarget {
   private func transformRow(
     _ products: UnsafePointer<Float>, _ strides: WinogradProduct.Strides, columns: Int, channels: Int
   ) {
-    let (scratch, pointStride, tileStride) = (scratch, strides.point, strides.row)
-    let (placeStride, rowStride, target) = (strip.placeStride, strip.rowStride, strip.values.pointer)
-    for column in 0..<columns {
-      var channel = 0
-      while channel < channels {
-        let place = target + (4 &* column &* placeStride &+ channel)
+    switch strides.point {
+    case 16: transformRow(PointStride<16>.self, products, strides, columns, channels)
+    case 32: transformRow(PointStride<32>.self, products, strides, columns, channels)
+    case 64: transformRow(PointStride<64>.self, products, strides, columns, channels)
+    default: transformRow(PointStride<0>.self, products, strides, columns, channels)
+    }
+  }
+
+  @inline(__always)
+  private func transformRow<let point: Int>(
+    _: PointStride<point>.Type, _ products: UnsafePointer<Float>, _ strides: WinogradProduct.Strides, _ columns: Int,
+    _ channels: Int
+  ) {
+    let (pointStride, rowStride) = (point > 0 ? point : strides.point, strip.rowStride)
+    var channel = 0
+    while channel < channels {
+      var source = products + channel
+      var target = strip.values.pointer + channel / width &* strip.vectorStride
+      for _ in 0..<columns {
+        let place = target
         transformTile(
-          products + (column &* tileStride &+ channel), rowStride: 6 &* pointStride, columnStride: pointStride, scratch,
-          WinogradTransform.output
-        ) { i, result in
-          for j in 0..<4 { store(result[unchecked: j], place + (i &* rowStride &+ j &* placeStride)) }
-        }
-        channel &+= width
+          WinogradOutputMap.self, Columns<6>.self, source, rowStride: 6 &* pointStride, columnStride: pointStride
+        ) { i, j, value in store(value, place + (i &* rowStride &+ j &* width)) }
+        source += strides.row
+        target += 4 &* width
       }
+      channel &+= width
     }
   }
 
@@ -88,31 +99,31 @@ struct WinogradTarget {
   @inline(never)
   private func sweep<F: TileFinisher>(_ first: Int, _ offset: Int, _ rows: Int, _ lanes: Int, _ start: F) {
     var finisher = start
-    let (stride, stripStride, imageWidth) = (channels.count, strip.placeStride, imageWidth)
+    let (stride, imageWidth) = (channels.count, imageWidth)
     for row in 0..<rows {
-      var source = UnsafePointer(strip.values.pointer) + (row &* strip.rowStride &+ offset)
+      var source = UnsafePointer(strip.values.pointer) + (offset / width &* strip.vectorStride &+ row &* strip.rowStride)
       var place = first &+ row &* imageWidth &* stride
       var left = imageWidth
       while left >= 4, lanes == width {
         var four = InlineArray<4, Vector>(repeating: .zero)
-        for j in 0..<4 { four[unchecked: j] = load(source + j &* stripStride) }
+        for j in 0..<4 { four[unchecked: j] = load(source + j &* width) }
         let finished = finisher.apply(four, place, stride, lanes: width)
         for j in 0..<4 { store(finished[unchecked: j], values + (place &+ j &* stride)) }
-        source += 4 &* stripStride
+        source += 4 &* width
         place &+= 4 &* stride
         left &-= 4
       }
       while left > 0 {
         let one: InlineArray<1, Vector> = [load(source, lanes: lanes)]
         store(finisher.apply(one, place, stride, lanes: lanes)[0], values + place, lanes: lanes)
-        source += stripStride
+        source += width
         place &+= stride
         left &-= 1
       }
     }
     let totals = strip.totals.pointer + offset
     store(load(totals) + finisher.totals.sum, totals)
-    store(load(totals + stripStride) + finisher.totals.product, totals + stripStride)
+    store(load(totals + strip.channels) + finisher.totals.product, totals + strip.channels)
   }
 }
 

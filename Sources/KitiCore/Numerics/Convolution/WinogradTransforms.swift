@@ -1,123 +1,218 @@
-/// The transforms of F(4 × 4, 3 × 3): four outputs in each direction from six inputs (Lavin and Gray, arXiv
-/// 1509.09308). Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A; the gradients are the transposed maps.
+/// A linear map of F(4 × 4, 3 × 3) in one dimension: four outputs from six inputs (Lavin and Gray, arXiv 1509.09308).
+/// Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A; the gradients are the transposed maps.
 ///
-/// The points are 0, ±√½, ±√2 and ∞. With 0, ±1, ±2 and ∞, as in the paper, errors are four times as large.
-///
-/// Each function is one-dimensional; `transformTile` applies it in both directions.
-enum WinogradTransform {
-  typealias Three = InlineArray<3, Vector>
-  typealias Four = InlineArray<4, Vector>
-  typealias Six = InlineArray<6, Vector>
+/// The points are 0, ±√½, ±√2 and ∞. With 0, ±1, ±2 and ∞, as in the paper, errors are four times as large. Results come
+/// in pairs, since those of a point and of its negative share all products.
+protocol WinogradMap {
+  /// Of results; the last may lack its second.
+  static var pairs: Int { get }
 
-  private static let near: Float = 0.707_106_781
-  private static let far: Float = 1.414_213_562
+  /// Which results a pair is; the second is nil where there is one alone.
+  static func places(_ pair: Int) -> (Int, Int?)
 
-  /// Bᵀ: an input tile to its values at the points.
+  static func results(_ pair: Int, of x: some VectorSequence) -> (Vector, Vector)
+}
+
+/// What a map is applied to.
+protocol VectorSequence {
+  subscript(index: Int) -> Vector { get }
+}
+
+/// Bᵀ: an input tile to its values at the points.
+enum WinogradInputMap: SixPoints {
   @inline(__always)
-  static func input(_ d: Six) -> Six {
-    let nearEven = d[4].addingProduct(d[2], Vector(repeating: -2))
-    let nearOdd = d[3].addingProduct(d[1], Vector(repeating: -2))
-    let farEven = d[4].addingProduct(d[2], Vector(repeating: -0.5))
-    let farOdd = d[3].addingProduct(d[1], Vector(repeating: -0.5))
-    return [
-      (d[0] + d[4]).addingProduct(d[2], Vector(repeating: -2.5)),
-      nearEven.addingProduct(nearOdd, Vector(repeating: near)),
-      nearEven.addingProduct(nearOdd, Vector(repeating: -near)),
-      farEven.addingProduct(farOdd, Vector(repeating: far)),
-      farEven.addingProduct(farOdd, Vector(repeating: -far)),
-      (d[1] + d[5]).addingProduct(d[3], Vector(repeating: -2.5)),
-    ]
-  }
-
-  /// Aᵀ: products at the points to outputs.
-  @inline(__always)
-  static func output(_ m: Six) -> Four {
-    let (nearEven, nearOdd) = (m[1] + m[2], m[1] - m[2])
-    let (farEven, farOdd) = (m[3] + m[4], m[3] - m[4])
-    return [
-      m[0] + nearEven + farEven,
-      nearOdd.addingProduct(farOdd, Vector(repeating: 2)) * Vector(repeating: near),
-      (nearEven * Vector(repeating: 0.5)).addingProduct(farEven, Vector(repeating: 2)),
-      m[5].addingProduct(nearOdd, Vector(repeating: near / 2)).addingProduct(farOdd, Vector(repeating: far * 2)),
-    ]
-  }
-
-  /// A: the gradients of outputs to those of the products.
-  @inline(__always)
-  static func outputGradient(_ g: Four) -> Six {
-    let nearEven = g[0].addingProduct(g[2], Vector(repeating: 0.5))
-    let nearOdd = g[1].addingProduct(g[3], Vector(repeating: 0.5))
-    let farEven = g[0].addingProduct(g[2], Vector(repeating: 2))
-    let farOdd = g[1].addingProduct(g[3], Vector(repeating: 2))
-    return [
-      g[0],
-      nearEven.addingProduct(nearOdd, Vector(repeating: near)),
-      nearEven.addingProduct(nearOdd, Vector(repeating: -near)),
-      farEven.addingProduct(farOdd, Vector(repeating: far)),
-      farEven.addingProduct(farOdd, Vector(repeating: -far)),
-      g[3],
-    ]
-  }
-
-  /// G: a kernel to its values at the points.
-  @inline(__always)
-  static func weight(_ g: Three) -> Six {
-    let nearEven = (g[0] * Vector(repeating: -2 / 3)).addingProduct(g[2], Vector(repeating: -1 / 3))
-    let nearOdd = g[1] * Vector(repeating: near * -2 / 3)
-    let farEven = (g[0] * Vector(repeating: 1 / 6)).addingProduct(g[2], Vector(repeating: 1 / 3))
-    let farOdd = g[1] * Vector(repeating: far / 6)
-    return [g[0], nearEven + nearOdd, nearEven - nearOdd, farEven + farOdd, farEven - farOdd, g[2]]
-  }
-
-  /// Gᵀ: the gradients of a kernel's values at the points to those of the kernel.
-  @inline(__always)
-  static func weightGradient(_ u: Six) -> Three {
-    let (nearEven, nearOdd) = (u[1] + u[2], u[1] - u[2])
-    let (farEven, farOdd) = (u[3] + u[4], u[3] - u[4])
-    return [
-      u[0].addingProduct(nearEven, Vector(repeating: -2 / 3)).addingProduct(farEven, Vector(repeating: 1 / 6)),
-      (nearOdd * Vector(repeating: near * -2 / 3)).addingProduct(farOdd, Vector(repeating: far / 6)),
-      u[5].addingProduct(farEven - nearEven, Vector(repeating: 1 / 3)),
-    ]
+  static func results(_ pair: Int, of d: some VectorSequence) -> (Vector, Vector) {
+    switch pair {
+    case 0:
+      return (
+        (d[0] + d[4]).addingProduct(d[2], Vector(repeating: -2.5)),
+        (d[1] + d[5]).addingProduct(d[3], Vector(repeating: -2.5))
+      )
+    case 1:
+      let (even, odd) = (
+        d[4].addingProduct(d[2], Vector(repeating: -2)), d[3].addingProduct(d[1], Vector(repeating: -2))
+      )
+      return opposite(even, odd, near)
+    default:
+      let (even, odd) = (
+        d[4].addingProduct(d[2], Vector(repeating: -0.5)), d[3].addingProduct(d[1], Vector(repeating: -0.5))
+      )
+      return opposite(even, odd, far)
+    }
   }
 }
 
-/// Where the first half of a two-dimensional transform is kept: in the first-level cache, since a tile has more vectors
-/// than there are registers.
-typealias WinogradScratch = UnsafeMutablePointer<Float>
+/// A: the gradients of outputs to those of the products.
+enum WinogradOutputGradientMap: SixPoints {
+  @inline(__always)
+  static func results(_ pair: Int, of g: some VectorSequence) -> (Vector, Vector) {
+    switch pair {
+    case 0: return (g[0], g[3])
+    case 1:
+      let half = Vector(repeating: 0.5)
+      return opposite(g[0].addingProduct(g[2], half), g[1].addingProduct(g[3], half), near)
+    default:
+      let two = Vector(repeating: 2)
+      return opposite(g[0].addingProduct(g[2], two), g[1].addingProduct(g[3], two), far)
+    }
+  }
+}
 
-/// A one-dimensional transform along the columns and then the rows of a square of vectors in memory.
+/// G: a kernel to its values at the points.
+enum WinogradWeightMap: SixPoints {
+  @inline(__always)
+  static func results(_ pair: Int, of g: some VectorSequence) -> (Vector, Vector) {
+    switch pair {
+    case 0: return (g[0], g[2])
+    case 1:
+      let even = (g[0] * Vector(repeating: -2 / 3)).addingProduct(g[2], Vector(repeating: -1 / 3))
+      return opposite(even, g[1], near * -2 / 3)
+    default:
+      let even = (g[0] * Vector(repeating: 1 / 6)).addingProduct(g[2], Vector(repeating: 1 / 3))
+      return opposite(even, g[1], far / 6)
+    }
+  }
+}
+
+/// Aᵀ: products at the points to outputs.
+enum WinogradOutputMap: WinogradMap {
+  static var pairs: Int { 2 }
+
+  @inline(__always)
+  static func places(_ pair: Int) -> (Int, Int?) { pair == 0 ? (0, 2) : (1, 3) }
+
+  @inline(__always)
+  static func results(_ pair: Int, of m: some VectorSequence) -> (Vector, Vector) {
+    if pair == 0 {
+      let (nearEven, farEven) = (m[1] + m[2], m[3] + m[4])
+      return (
+        m[0] + nearEven + farEven,
+        (nearEven * Vector(repeating: 0.5)).addingProduct(farEven, Vector(repeating: 2))
+      )
+    }
+    let (nearOdd, farOdd) = (m[1] - m[2], m[3] - m[4])
+    return (
+      nearOdd.addingProduct(farOdd, Vector(repeating: 2)) * Vector(repeating: near),
+      m[5].addingProduct(nearOdd, Vector(repeating: near / 2)).addingProduct(farOdd, Vector(repeating: far * 2))
+    )
+  }
+}
+
+/// Gᵀ: the gradients of a kernel's values at the points to those of the kernel.
+enum WinogradWeightGradientMap: WinogradMap {
+  static var pairs: Int { 2 }
+
+  @inline(__always)
+  static func places(_ pair: Int) -> (Int, Int?) { pair == 0 ? (0, 2) : (1, nil) }
+
+  @inline(__always)
+  static func results(_ pair: Int, of u: some VectorSequence) -> (Vector, Vector) {
+    if pair == 0 {
+      let (nearEven, farEven) = (u[1] + u[2], u[3] + u[4])
+      return (
+        u[0].addingProduct(nearEven, Vector(repeating: -2 / 3)).addingProduct(farEven, Vector(repeating: 1 / 6)),
+        u[5].addingProduct(farEven - nearEven, Vector(repeating: 1 / 3))
+      )
+    }
+    let odd = ((u[1] - u[2]) * Vector(repeating: near * -2 / 3)).addingProduct(u[3] - u[4], Vector(repeating: far / 6))
+    return (odd, odd)
+  }
+}
+
+private let near: Float = 0.707_106_781
+private let far: Float = 1.414_213_562
+
+/// The values at 0 and ∞, at ±√½ and at ±√2.
+protocol SixPoints: WinogradMap {}
+
+extension SixPoints {
+  static var pairs: Int { 3 }
+
+  @inline(__always)
+  static func places(_ pair: Int) -> (Int, Int?) { pair == 0 ? (0, 5) : pair == 1 ? (1, 2) : (3, 4) }
+
+  @inline(__always)
+  fileprivate static func opposite(_ even: Vector, _ odd: Vector, _ factor: Float) -> (Vector, Vector) {
+    (
+      even.addingProduct(odd, Vector(repeating: factor)), even.addingProduct(odd, Vector(repeating: -factor))
+    )
+  }
+}
+
+/// A column of a square of vectors in memory.
+private struct Column: VectorSequence {
+  var first: UnsafePointer<Float>
+  var stride: Int
+
+  @inline(__always)
+  subscript(index: Int) -> Vector { load(first + index &* stride) }
+}
+
+private struct Row<let count: Int>: VectorSequence {
+  var values: InlineArray<count, Vector>
+
+  @inline(__always)
+  init() { values = InlineArray(repeating: Vector(repeating: 0)) }
+
+  @inline(__always)
+  subscript(index: Int) -> Vector { values[unchecked: index] }
+}
+
+/// The number of vectors in a row of a square.
+enum Columns<let count: Int> {}
+
+/// A map along the columns and then the rows of a square of vectors in memory.
+///
+/// Two rows of the result are made at a time, which registers have room for: the numbers of the square are read two or
+/// three times, but nothing goes through memory in between.
 ///
 /// - Parameters:
-///   - rowStride: Floats from one row of the input square to the next, as `columnStride` from one column.
-///   - body: receives each row of the result.
+///   - rowStride: Floats from one row of the square to the next, as `columnStride` from one column.
+///   - body: receives each vector of the result.
 @inline(__always)
-func transformTile<let m: Int, let n: Int>(
-  _ input: UnsafePointer<Float>, rowStride: Int, columnStride: Int, _ scratch: WinogradScratch,
-  _ transform: (InlineArray<m, Vector>) -> InlineArray<n, Vector>,
-  _ body: (_ row: Int, _ values: InlineArray<n, Vector>) -> Void
+func transformTile<Map: WinogradMap, let columns: Int>(
+  _ map: Map.Type, _: Columns<columns>.Type, _ input: UnsafePointer<Float>, rowStride: Int, columnStride: Int,
+  _ body: (_ row: Int, _ column: Int, _ value: Vector) -> Void
 ) {
-  for j in 0..<m {
-    var column = InlineArray<m, Vector>(repeating: Vector(repeating: 0))
-    for i in 0..<m { column[unchecked: i] = load(input + (i &* rowStride &+ j &* columnStride)) }
-    let values = transform(column)
-    for i in 0..<n { store(values[unchecked: i], scratch + (i &* m &+ j) &* width) }
+  @inline(__always)
+  func store(_ row: Int, _ values: Row<columns>) {
+    forEachPair(of: map) { pair in
+      let ((first, second), (a, b)) = (Map.places(pair), Map.results(pair, of: values))
+      body(row, first, a)
+      if let second { body(row, second, b) }
+    }
   }
-  for i in 0..<n {
-    var row = InlineArray<m, Vector>(repeating: Vector(repeating: 0))
-    for j in 0..<m { row[unchecked: j] = load(scratch + (i &* m &+ j) &* width) }
-    body(i, transform(row))
+  forEachPair(of: map) { pair in
+    var (upper, lower) = (Row<columns>(), Row<columns>())
+    for j in 0..<columns {
+      let column = Column(first: input + j &* columnStride, stride: rowStride)
+      (upper.values[unchecked: j], lower.values[unchecked: j]) = Map.results(pair, of: column)
+    }
+    let (first, second) = Map.places(pair)
+    store(first, upper)
+    if let second { store(second, lower) }
   }
 }
 
-/// `transformTile` with the result in memory: element (i, j) is at `(n · i + j) · outputStride`.
+/// Unrolled, so that which pair it is is known when this is compiled.
 @inline(__always)
-func transformTile<let m: Int, let n: Int>(
-  _ input: UnsafePointer<Float>, rowStride: Int, columnStride: Int, _ scratch: WinogradScratch,
-  into output: UnsafeMutablePointer<Float>, outputStride: Int,
-  _ transform: (InlineArray<m, Vector>) -> InlineArray<n, Vector>
+private func forEachPair<Map: WinogradMap>(of _: Map.Type, _ body: (Int) -> Void) {
+  body(0)
+  body(1)
+  if Map.pairs > 2 { body(2) }
+}
+
+/// `transformTile` with the result in memory: element (i, j) is at `(n · i + j) · outputStride`, with n the results of a row.
+@inline(__always)
+func transformTile<Map: SixPoints, let columns: Int>(
+  _ map: Map.Type, _ size: Columns<columns>.Type, _ input: UnsafePointer<Float>, rowStride: Int, columnStride: Int,
+  into output: UnsafeMutablePointer<Float>, outputStride: Int
 ) {
-  transformTile(input, rowStride: rowStride, columnStride: columnStride, scratch, transform) { i, values in
-    for j in 0..<n { store(values[unchecked: j], output + (n &* i &+ j) &* outputStride) }
+  transformTile(map, size, input, rowStride: rowStride, columnStride: columnStride) { row, column, value in
+    store(value, output + (6 &* row &+ column) &* outputStride)
   }
 }
+
+/// Floats from one point of a tile to the next where that is known when this is compiled, which makes addresses constants
+/// apart; 0 elsewhere.
+enum PointStride<let floats: Int> {}

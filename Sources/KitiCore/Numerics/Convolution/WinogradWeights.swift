@@ -5,13 +5,11 @@ final class WinogradWeights {
   /// The part of the weight that a block is made of, where it must be transposed or filled up.
   private let part: AlignedBuffer<Float>
   private let gradients: AlignedBuffer<Float>
-  private let scratch: WinogradScratch
   private var weight: UnsafePointer<Float>?
   private var isTransposed = false
 
-  init(_ plan: WinogradPlan, scratch: WinogradScratch) {
+  init(_ plan: WinogradPlan) {
     self.plan = plan
-    self.scratch = scratch
     let blocks = plan.inputs.blocks * plan.outputs.blocks
     buffer = AlignedBuffer(count: (plan.keepsWeights ? blocks : 1) * plan.weightBlockSize)
     gradients = AlignedBuffer(count: (plan.keepsGradients ? blocks : 1) * plan.weightBlockSize)
@@ -67,8 +65,8 @@ final class WinogradWeights {
       var column = 0
       while column < columns {
         transformTile(
-          source + (k &* rowStride &+ column), rowStride: 3 &* placeStride, columnStride: placeStride, scratch,
-          into: output + (k &* stride &+ column), outputStride: pointStride, WinogradTransform.weight)
+          WinogradWeightMap.self, Columns<3>.self, source + (k &* rowStride &+ column), rowStride: 3 &* placeStride,
+          columnStride: placeStride, into: output + (k &* stride &+ column), outputStride: pointStride)
         column &+= width
       }
     }
@@ -135,13 +133,11 @@ extension WinogradWeights {
       while o < columns {
         let lanes = min(width, columns &- o)
         transformTile(
-          source + (i &* stride &+ o), rowStride: 6 &* pointStride, columnStride: pointStride, scratch,
-          WinogradTransform.weightGradient
-        ) { row, values in
-          for column in 0..<3 {
-            let place = target + ((3 &* row &+ column) &* inputs.count &* outputs.count &+ o)
-            store(load(place, lanes: lanes) + values[unchecked: column], place, lanes: lanes)
-          }
+          WinogradWeightGradientMap.self, Columns<6>.self, source + (i &* stride &+ o), rowStride: 6 &* pointStride,
+          columnStride: pointStride
+        ) { row, column, value in
+          let place = target + ((3 &* row &+ column) &* inputs.count &* outputs.count &+ o)
+          store(load(place, lanes: lanes) + value, place, lanes: lanes)
         }
         o &+= width
       }
