@@ -80,7 +80,7 @@ public final class Convolution2D: Layer {
       kernel.backward(
         source.advanced(by: inputs), gradient: gradient.advanced(by: outputs), weight: weight.values,
         weightGradient: weight.gradients, inputGradient: inputGradient.map { $0 + inputs },
-        finish: finish.advanced(by: inputs), samples: samples.count)
+        finish: finish.advanced(bySamples: samples.lowerBound, of: shape), samples: samples.count)
       weight.takeSample()
     }
   }

@@ -164,17 +164,38 @@ package func padChannels(
   }
 }
 
-/// The gradient with respect to x from that with respect to the output of `padChannels`.
+/// The gradient with respect to the places of x that `padChannels` takes, from that with respect to its output
+/// `[places, outputs]`.
 package func padChannelsBackward(
-  _ g: UnsafePointer<Float>, shape: [Int], stride: Int, outputs: Int, into inputGradient: UnsafeMutablePointer<Float>
+  _ g: UnsafePointer<Float>, places: Int, inputs: Int, outputs: Int, into gradient: UnsafeMutablePointer<Float>
 ) {
-  let (height, columns, inputs) = (shape[0], shape[1], shape[2])
-  inputGradient.update(repeating: 0, count: height &* columns &* inputs)
-  var source = g
+  for place in 0..<places { (gradient + place &* inputs).update(from: g + place &* outputs, count: inputs) }
+}
+
+/// Every `stride`-th place of a sample `[height, width, channels]` in both directions.
+package func samplePlaces(
+  _ x: UnsafePointer<Float>, shape: [Int], stride: Int, into output: UnsafeMutablePointer<Float>
+) {
+  padChannels(x, shape: shape, stride: stride, outputs: shape[2], into: output)
+}
+
+/// Adds numbers of every `stride`-th place to a sample `[height, width, channels]`.
+package func addAtSampledPlaces(
+  _ x: UnsafePointer<Float>, height: Int, width columns: Int, channels: Int, stride: Int,
+  to output: UnsafeMutablePointer<Float>
+) {
+  var source = x
   for row in Swift.stride(from: 0, to: height, by: stride) {
     for column in Swift.stride(from: 0, to: columns, by: stride) {
-      (inputGradient + (row &* columns &+ column) &* inputs).update(from: source, count: inputs)
-      source += outputs
+      let target = output + (row &* columns &+ column) &* channels
+      var channel = 0
+      while channel < channels {
+        let lanes = min(width, channels &- channel)
+        store(
+          load(target + channel, lanes: lanes) + load(source + channel, lanes: lanes), target + channel, lanes: lanes)
+        channel &+= width
+      }
+      source += channels
     }
   }
 }

@@ -124,6 +124,26 @@ final class ChannelSweepTests: XCTestCase {
     }
   }
 
+  func testSampledPlaces() {
+    var numbers = TestNumbers(302)
+    for (shape, stride) in [([4, 4, 3], 2), ([5, 7, 11], 3), ([1, 1, 1], 2), ([3, 2, 40], 1)] {
+      let x = GuardedArray(numbers.normals(shape.reduce(1, *)))
+      let expected = Reference.padded(x.values.doubles, shape: shape, stride: stride, outputs: shape[2])
+      let y = GuardedArray(count: expected.count)
+      samplePlaces(x.pointer, shape: shape, stride: stride, into: y.pointer)
+      XCTAssertEqual(y.values.doubles, expected)
+      let before = x.values
+      addAtSampledPlaces(
+        y.pointer, height: shape[0], width: shape[1], channels: shape[2], stride: stride, to: x.pointer)
+      for (index, value) in before.enumerated() {
+        let place = index / shape[2]
+        let isSampled = place / shape[1] % stride == 0 && place % shape[1] % stride == 0
+        XCTAssertEqual(x.values[index], isSampled ? 2 * value : value)
+      }
+      XCTAssertTrue(x.guardsHold && y.guardsHold)
+    }
+  }
+
   func testPaddedChannels() {
     var numbers = TestNumbers(301)
     for (shape, stride, outputs) in [([4, 4, 3], 2, 6), ([5, 7, 2], 2, 9), ([1, 1, 1], 2, 1), ([3, 2, 4], 1, 16)] {
@@ -134,9 +154,15 @@ final class ChannelSweepTests: XCTestCase {
       XCTAssertEqual(y.values.doubles, expected)
       let upstream = numbers.normals(expected.count)
       let g = GuardedArray(upstream)
-      let inputGradient = GuardedArray(count: x.count)
-      padChannelsBackward(g.pointer, shape: shape, stride: stride, outputs: outputs, into: inputGradient.pointer)
-      XCTAssertTrue(y.guardsHold && inputGradient.guardsHold)
+      let places = expected.count / outputs
+      let sampledGradient = GuardedArray(count: places * shape[2])
+      padChannelsBackward(
+        g.pointer, places: places, inputs: shape[2], outputs: outputs, into: sampledGradient.pointer)
+      let inputGradient = GuardedArray(count: x.count, repeating: 0)
+      addAtSampledPlaces(
+        sampledGradient.pointer, height: shape[0], width: shape[1], channels: shape[2], stride: stride,
+        to: inputGradient.pointer)
+      XCTAssertTrue(y.guardsHold && sampledGradient.guardsHold && inputGradient.guardsHold)
       // ⟨upstream, padded(e)⟩ of each unit vector e.
       for index in 0..<x.count {
         var unit = [Double](repeating: 0, count: x.count)

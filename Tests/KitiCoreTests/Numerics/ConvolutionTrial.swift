@@ -18,6 +18,22 @@ struct ConvolutionTrial {
   var maskNumbers: (scale: [Float], shift: [Float])
   var factor: [Float]
 
+  /// Leaves of `other` only every `stride`-th place in both directions, and returns these.
+  mutating func sampleOther(stride: Int) -> [Float] {
+    guard let full = other else { return [] }
+    var sampled: [Float] = []
+    for place in 0..<full.count / shape.inputs {
+      let (row, column) = (place / shape.width % shape.height, place % shape.width)
+      let channels = place * shape.inputs..<(place + 1) * shape.inputs
+      if row % stride == 0 && column % stride == 0 {
+        sampled += full[channels]
+      } else {
+        for index in channels { other![index] = 0 }
+      }
+    }
+    return sampled
+  }
+
   func output() -> [Bounded] {
     let source = source
     var result = [Bounded](repeating: (0, 0), count: samples * shape.outputSize)

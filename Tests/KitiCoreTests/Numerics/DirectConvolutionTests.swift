@@ -7,7 +7,7 @@ final class DirectConvolutionTests: XCTestCase {
   private struct Form {
     var normalizesSource = false
     var normalizesGradient = false
-    /// 0: none, 1: another array, 2: the array that receives the result.
+    /// 0: none, 1: another array, 2: the array that receives the result, 3: every second place of another array.
     var other = 0
     /// 0: none, 1: rectified, 2: normalized.
     var mask = 0
@@ -16,7 +16,7 @@ final class DirectConvolutionTests: XCTestCase {
 
   private func check(_ shape: ConvolutionShape, samples: Int, _ form: Form, _ numbers: inout TestNumbers) {
     let (inputCount, outputCount) = (samples * shape.inputSize, samples * shape.outputSize)
-    let trial = ConvolutionTrial(
+    var trial = ConvolutionTrial(
       shape: shape, samples: samples, x: numbers.floats(inputCount), weight: numbers.floats(shape.weightCount),
       sourceNumbers: form.normalizesSource ? (numbers.floats(shape.inputs), numbers.floats(shape.inputs)) : nil,
       g: numbers.floats(outputCount), z: numbers.floats(outputCount),
@@ -24,13 +24,15 @@ final class DirectConvolutionTests: XCTestCase {
         ? (numbers.floats(shape.outputs), numbers.floats(shape.outputs), numbers.floats(shape.outputs)) : nil,
       other: form.other > 0 ? numbers.floats(inputCount) : nil, masked: numbers.floats(inputCount),
       maskNumbers: (numbers.floats(shape.inputs), numbers.floats(shape.inputs)), factor: numbers.floats(inputCount))
+    let otherStride = form.other == 3 ? 2 : 1
+    let sampled = trial.sampleOther(stride: otherStride)
     let what = "\(shape), \(samples) samples, \(form)"
     let kernel = DirectConvolution(shape, capacity: samples)
     let y = GuardedArray(count: outputCount, repeating: .nan)
     let sums = AlignedBuffer<Double>(count: 2 * shape.outputs)
     let weightGradientBefore = numbers.floats(shape.weightCount)
     let weightGradient = GuardedArray(weightGradientBefore)
-    let other = GuardedArray(trial.other ?? [])
+    let other = GuardedArray(sampled)
     let result = form.other == 2 ? other : GuardedArray(count: inputCount, repeating: .nan)
     let inputSums = AlignedBuffer<Double>(count: 2 * shape.inputs)
     let arrays = [
@@ -46,7 +48,7 @@ final class DirectConvolutionTests: XCTestCase {
         ? .init(output: p[5], gradientScale: p[6], outputScale: p[7], shift: p[8]) : nil)
     let mask: GradientFinish.Mask = [.none, .rectified(p[9]), .normalized(p[9], scale: p[10], shift: p[11])][form.mask]
     let finish = GradientFinish(
-      other: form.other > 0 ? UnsafePointer(other.pointer) : nil, mask: mask,
+      other: form.other > 0 ? UnsafePointer(other.pointer) : nil, otherStride: otherStride, mask: mask,
       sums: form.sums ? .init(factor: p[12], sums: inputSums.pointer) : nil)
 
     kernel.forward(
@@ -103,7 +105,7 @@ final class DirectConvolutionTests: XCTestCase {
   private func randomForm(_ numbers: inout TestNumbers) -> Form {
     Form(
       normalizesSource: Bool.random(using: &numbers), normalizesGradient: Bool.random(using: &numbers),
-      other: Int.random(in: 0...2, using: &numbers), mask: Int.random(in: 0...2, using: &numbers),
+      other: Int.random(in: 0...3, using: &numbers), mask: Int.random(in: 0...2, using: &numbers),
       sums: Bool.random(using: &numbers))
   }
 
@@ -145,7 +147,7 @@ final class DirectConvolutionTests: XCTestCase {
     ]
     for shape in shapes {
       for bits in 0..<8 {
-        for other in 0...2 {
+        for other in 0...3 {
           for mask in 0...2 {
             check(
               shape, samples: 2,

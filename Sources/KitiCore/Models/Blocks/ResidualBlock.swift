@@ -30,7 +30,8 @@ final class ResidualBlock {
 
   private enum Shortcut {
     case identity
-    case projection(NormalizedConvolution)
+    /// With the places of the input that it has, where these are not all.
+    case projection(NormalizedConvolution, AlignedBuffer<Float>?)
     case padding
   }
 
@@ -90,10 +91,12 @@ final class ResidualBlock {
     } else if form.shortcut == .padding {
       shortcut = .padding
     } else {
+      let sampledShape = [shape[0], shape[1], form.inputShape[2]]
       shortcut = .projection(
         NormalizedConvolution(
-          path: ("\(form.path)/shortcut/convolution", "\(form.path)/shortcut/norm"), inputShape: form.inputShape,
-          outputs: form.outputs, kernel: 1, stride: form.stride, normForm: form.norm, capacity: capacity))
+          path: ("\(form.path)/shortcut/convolution", "\(form.path)/shortcut/norm"), inputShape: sampledShape,
+          outputs: form.outputs, kernel: 1, stride: 1, normForm: form.norm, capacity: capacity),
+        form.stride > 1 ? AlignedBuffer(count: capacity * sampledShape.reduce(1, *)) : nil)
     }
   }
 
@@ -113,7 +116,7 @@ final class ResidualBlock {
   }
 
   private var projection: NormalizedConvolution? {
-    if case .projection(let projection) = shortcut { projection } else { nil }
+    if case .projection(let projection, _) = shortcut { projection } else { nil }
   }
 
   /// The first convolution, the shortcut, the other convolutions: the backward pass finishes their gradients in
@@ -126,7 +129,9 @@ final class ResidualBlock {
   var statistics: [Parameter] { parts.flatMap(\.statistics) }
   var summary: [LayerSummary] { parts.flatMap(\.summary) }
   var workspaceBytes: Int {
-    parts.reduce(0) { $0 + $1.workspaceBytes } + collision.workspaceBytes + output.byteCount
+    var bytes = parts.reduce(0) { $0 + $1.workspaceBytes } + collision.workspaceBytes + output.byteCount
+    if case .projection(_, let sampled?) = shortcut { bytes += sampled.byteCount }
+    return bytes
   }
 
   private var places: Int { outputShape[0] * outputShape[1] }
@@ -145,7 +150,14 @@ final class ResidualBlock {
       convolution.forward(source, batch: batch, pass: pass)
       source = convolution.normalized
     }
-    projection?.forward(NormalizedValues(input), batch: batch, pass: pass)
+    if case .projection(_, let sampled?) = shortcut {
+      for sample in 0..<batch {
+        samplePlaces(
+          input + sample * inputShape.reduce(1, *), shape: inputShape, stride: stride,
+          into: sampled.pointer + sample * places * inputShape[2])
+      }
+    }
+    projection?.forward(shortcutSource(input), batch: batch, pass: pass)
     for sample in 0..<batch {
       let x = input + sample * inputShape.reduce(1, *)
       if collidesInPlace(pass) {
@@ -158,6 +170,12 @@ final class ResidualBlock {
     }
   }
 
+  /// What a projection reads of a batch, after the forward pass has sampled its places.
+  private func shortcutSource(_ input: UnsafePointer<Float>) -> NormalizedValues {
+    if case .projection(_, let sampled?) = shortcut { return NormalizedValues(sampled.pointer) }
+    return NormalizedValues(input)
+  }
+
   /// The end of the block for one sample; `x` is that of the input.
   private func move(_ sample: Int, _ x: UnsafePointer<Float>) {
     let last = convolutions[convolutions.count - 1]
@@ -167,7 +185,7 @@ final class ResidualBlock {
     case .padding:
       padChannels(x, shape: inputShape, stride: stride, outputs: channels, into: workspace.position.pointer)
       addend = .values(workspace.position.pointer)
-    case .projection(let projection):
+    case .projection(let projection, _):
       addend = .normalized(
         projection.output.pointer + sample * size, scale: projection.norm.foldedScale,
         shift: projection.norm.foldedShift)
@@ -186,7 +204,7 @@ final class ResidualBlock {
       switch shortcut {
       case .identity: NormalizedValues(x)
       case .padding: NormalizedValues(workspace.position.pointer)
-      case .projection(let projection): projection.normalized.advanced(by: sample * size)
+      case .projection(let projection, _): projection.normalized.advanced(by: sample * size)
       }
     collision.collide(
       sample: sample,
@@ -222,7 +240,7 @@ final class ResidualBlock {
       p.update(from: x, count: size)
     case .padding:
       padChannels(x, shape: inputShape, stride: stride, outputs: channels, into: p)
-    case .projection(let projection):
+    case .projection(let projection, _):
       normalize(
         projection.output.pointer + sample * size, scale: projection.norm.foldedScale,
         shift: projection.norm.foldedShift, rows: places, channels: channels, into: p)
@@ -253,7 +271,7 @@ final class ResidualBlock {
   ///   - inputFinish: of the input's gradient.
   ///   - announce: hears of a parameter whose gradient, and all before it in the store, are complete.
   func backward(
-    _ input: UnsafePointer<Float>, gradients: inout GradientBuffers, inputFinish: GradientFinish, batch: Int,
+    _ input: UnsafePointer<Float>, gradients: GradientBuffers, inputFinish: GradientFinish, batch: Int,
     pass: Pass, announce: (Parameter) -> Void
   ) {
     var gradient = gradients.current
@@ -278,13 +296,13 @@ final class ResidualBlock {
       (gradient, factor, isTurned) = (target, 1, false)
     }
     let free = gradient == gradients.first ? gradients.second : gradients.first
-    let passed = shortcutBackward(input, gradients.current, free: free, batch: batch, pass: pass, announce: announce)
     var finish = inputFinish
-    finish.other = UnsafePointer(passed)
+    finish.other = shortcutBackward(
+      input, gradients.current, free: free, batch: batch, pass: pass, announce: announce)
+    if case .identity = shortcut {} else { finish.otherStride = stride }
     convolutions[0].backward(
-      NormalizedValues(input), gradient: gradient, into: passed, finish: finish, batch: batch, pass: pass)
+      NormalizedValues(input), gradient: gradient, into: gradients.current, finish: finish, batch: batch, pass: pass)
     announce(convolutions[0].convolution.weight)
-    gradients.makeCurrent(passed)
   }
 
   /// Whether the few particles that collide change in the midst of the others: y after the move, and the gradient of the
@@ -326,28 +344,24 @@ final class ResidualBlock {
     collision.collideBackward(sample: sample, positionGradient: gradient, pass: pass)
   }
 
-  /// The shortcut's part of the input's gradient: in `free`, unless it is the gradient as it stands.
+  /// The shortcut's part of the gradient of those places of the input that it has: in `free`, unless it is the gradient as it
+  /// stands.
   private func shortcutBackward(
     _ input: UnsafePointer<Float>, _ gradient: UnsafeMutablePointer<Float>, free: UnsafeMutablePointer<Float>,
     batch: Int, pass: Pass, announce: (Parameter) -> Void
-  ) -> UnsafeMutablePointer<Float> {
+  ) -> UnsafePointer<Float> {
     switch shortcut {
-    case .identity: return gradient
+    case .identity: return UnsafePointer(gradient)
     case .padding:
-      let inputSize = inputShape.reduce(1, *)
-      for sample in 0..<batch {
-        padChannelsBackward(
-          gradient + sample * size, shape: inputShape, stride: stride, outputs: channels,
-          into: free + sample * inputSize)
-      }
-    case .projection(let projection):
+      padChannelsBackward(gradient, places: batch * places, inputs: inputShape[2], outputs: channels, into: free)
+    case .projection(let projection, _):
       projection.norm.addSums(
         gradient, times: projection.output.pointer, samples: 0..<batch, to: projection.norm.gradientSums)
       projection.backward(
-        NormalizedValues(input), gradient: gradient, into: free, finish: GradientFinish(), batch: batch, pass: pass)
+        shortcutSource(input), gradient: gradient, into: free, finish: GradientFinish(), batch: batch, pass: pass)
       announce(projection.convolution.weight)
     }
-    return free
+    return UnsafePointer(free)
   }
 }
 
@@ -362,34 +376,5 @@ extension CollisionOptions {
         .usage, "collision.divide \(divide) has \(divide.count) numbers, but the model has \(stages) stages.",
         remedy: "Give one number for each stage, such as \(example); 0 leaves a stage without collisions.")
     }
-  }
-}
-
-/// Room for positions and velocities of one sample: they are made, collide and are used up while they are in the cache.
-final class BlockWorkspace {
-  let position: AlignedBuffer<Float>
-  let velocity: AlignedBuffer<Float>
-
-  init(size: Int) {
-    position = AlignedBuffer(count: size)
-    velocity = AlignedBuffer(count: size)
-  }
-
-  var workspaceBytes: Int { position.byteCount + velocity.byteCount }
-}
-
-/// Three arrays that gradients of a batch's activations take turns in.
-struct GradientBuffers {
-  private(set) var current: UnsafeMutablePointer<Float>
-  private(set) var first: UnsafeMutablePointer<Float>
-  private(set) var second: UnsafeMutablePointer<Float>
-
-  init(_ buffers: [AlignedBuffer<Float>]) {
-    (current, first, second) = (buffers[0].pointer, buffers[1].pointer, buffers[2].pointer)
-  }
-
-  /// Swaps roles so that `buffer`, one of the three, is the current one.
-  mutating func makeCurrent(_ buffer: UnsafeMutablePointer<Float>) {
-    if buffer == first { swap(&current, &first) } else if buffer == second { swap(&current, &second) }
   }
 }

@@ -133,7 +133,7 @@ public final class ResNet: Model {
   ) {
     // The store is laid out in reverse: everything up to the end of this parameter is done.
     func announce(_ parameter: Parameter) { observer?.gradientsFinished(parameter.endInStore) }
-    var gradients = GradientBuffers(self.gradients)
+    let gradients = GradientBuffers(self.gradients)
     headBackward(outputGradient, into: gradients.current, batch: batch, pass: pass)
     announce(head.weight)
     for index in blocks.indices.reversed() {
@@ -141,7 +141,7 @@ public final class ResNet: Model {
         index == 0
         ? GradientFinish(mask: .rectified(stemOutput.pointer), sums: stem.gradientSums) : blocks[index - 1].finish(pass)
       blocks[index].backward(
-        input(of: index), gradients: &gradients, inputFinish: finish, batch: batch, pass: pass, announce: announce)
+        input(of: index), gradients: gradients, inputFinish: finish, batch: batch, pass: pass, announce: announce)
     }
     guard let input = inputOfBatch else { return }
     stem.backward(

@@ -97,7 +97,7 @@ final class PoolingStage {
       mask: .rectified(rectified.pointer),
       sums: GradientFinish.Sums(factor: pooled.pointer, sums: norm.gradientSums))
     block.backward(
-      rectified.pointer, gradients: &gradients, inputFinish: normFinish, batch: batch, pass: pass, announce: announce)
+      rectified.pointer, gradients: gradients, inputFinish: normFinish, batch: batch, pass: pass, announce: announce)
     let folded = norm.foldBackward(pooled.pointer, pass: pass)
     for sample in 0..<batch {
       let g = gradients.current + sample * size

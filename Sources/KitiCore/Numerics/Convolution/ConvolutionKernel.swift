@@ -89,13 +89,19 @@ package struct GradientFinish {
     }
   }
 
-  /// Another gradient of the same numbers, such as the shortcut's; may be the array that receives the result.
+  /// Another gradient of the same numbers, such as the shortcut's; may be the array that receives the result if it has all
+  /// places.
   package var other: UnsafePointer<Float>?
+  /// Which places `other` has: every so many in both directions, from the first on.
+  package var otherStride: Int
   package var mask: Mask
   package var sums: Sums?
 
-  package init(other: UnsafePointer<Float>? = nil, mask: Mask = .none, sums: Sums? = nil) {
+  package init(
+    other: UnsafePointer<Float>? = nil, otherStride: Int = 1, mask: Mask = .none, sums: Sums? = nil
+  ) {
     self.other = other
+    self.otherStride = otherStride
     self.mask = mask
     self.sums = sums
   }

@@ -44,8 +44,6 @@ struct ConvolutionOffsets {
   /// Of what the windows read, and of the output's gradient with what the input's gradient reads around it.
   let source: ImageFrame
   let gradient: ImageFrame
-  /// Whether the source holds only the places that a 1 × 1 kernel meets.
-  let isSampled: Bool
 
   /// Of each output place's window in the source, and of the numbers inside a window.
   let windows: AlignedBuffer<Int>
@@ -71,15 +69,13 @@ struct ConvolutionOffsets {
   init(_ shape: ConvolutionShape, samples: Int) {
     let (height, width) = (shape.outputHeight, shape.outputWidth)
     let (kernel, stride, padding) = (shape.kernel, shape.stride, shape.padding)
-    isSampled = Self.isSampled(shape)
     let (source, gradient) = (Self.sourceFrame(shape), Self.gradientFrame(shape))
     (self.source, self.gradient) = (source, gradient)
-    let step = isSampled ? 1 : stride
     var (windows, gradientPlaces) = ([Int](), [Int]())
     for sample in 0..<samples {
       for row in 0..<height {
         for column in 0..<width {
-          windows.append(source.offset(sample, row * step - source.margin, column * step - source.margin))
+          windows.append(source.offset(sample, row * stride - source.margin, column * stride - source.margin))
           gradientPlaces.append(gradient.offset(sample, row, column))
         }
       }
@@ -127,17 +123,8 @@ struct ConvolutionOffsets {
     phaseWeights = Self.table(weights)
   }
 
-  private static func isSampled(_ shape: ConvolutionShape) -> Bool {
-    shape.kernel == 1 && shape.stride > 1 && shape.padding == 0
-  }
-
   static func sourceFrame(_ shape: ConvolutionShape) -> ImageFrame {
-    if isSampled(shape) {
-      return ImageFrame(
-        height: shape.outputHeight, width: shape.outputWidth, channels: shape.inputs, margin: 0, marginBelow: 0,
-        marginRight: 0)
-    }
-    return ImageFrame(
+    ImageFrame(
       height: shape.height, width: shape.width, channels: shape.inputs, margin: shape.padding,
       marginBelow: shape.padding, marginRight: shape.padding)
   }

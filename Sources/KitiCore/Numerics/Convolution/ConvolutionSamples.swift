@@ -11,10 +11,11 @@ extension ConvolutionGradient {
 }
 
 extension GradientFinish {
-  /// That of a later sample.
-  package func advanced(by offset: Int) -> GradientFinish {
+  /// That of a later sample of a convolution's input.
+  package func advanced(bySamples samples: Int, of shape: ConvolutionShape) -> GradientFinish {
     var sample = self
-    sample.other = other.map { $0 + offset }
+    let offset = samples * shape.inputSize
+    sample.other = other.map { $0 + samples * shape.sampledInputSize(stride: otherStride) }
     sample.sums?.factor += offset
     switch mask {
     case .none: break

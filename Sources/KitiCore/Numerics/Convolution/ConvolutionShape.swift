@@ -28,6 +28,10 @@ package struct ConvolutionShape: Sendable, Equatable {
   /// Floats of one sample.
   package var inputSize: Int { height * width * inputs }
   package var outputSize: Int { outputPlaces * outputs }
+  /// Floats of one sample of the input with only every so many places in both directions.
+  package func sampledInputSize(stride: Int) -> Int {
+    ((height + stride - 1) / stride) * ((width + stride - 1) / stride) * inputs
+  }
   package var weightCount: Int { windowSize * outputs }
 
   /// Places of a window along a side: none where the kernel is larger than the padded side.

@@ -1,8 +1,8 @@
 /// Convolution of any kernel, stride and padding as matrix products over a block of samples: the windows are not copied
 /// but found through tables of offsets, and the gradient of the input is gathered phase by phase of the stride.
 package final class DirectConvolution: ConvolutionKernel {
-  /// Floats that a block of samples may take in the second-level cache.
-  private static let blockFloats = 400_000
+  /// Floats that a block of samples may take in the second-level cache, beside what the products read.
+  private static let blockFloats = SecondLevelCache.byteCount / 4 * 3 / MemoryLayout<Float>.stride
 
   private let shape: ConvolutionShape
   private let offsets: ConvolutionOffsets
@@ -71,7 +71,16 @@ package final class DirectConvolution: ConvolutionKernel {
         shape.windowSize, shape.outputs, count * shape.outputPlaces, start: UnsafePointer(weightGradient))
       guard let inputGradient else { return }
       let offset = first * shape.inputSize
-      gatherInputGradient(g, count, start: finish.other.map { $0 + offset }, into: inputGradient + offset)
+      let start = finish.otherStride == 1 ? finish.other.map { $0 + offset } : nil
+      gatherInputGradient(g, count, start: start, into: inputGradient + offset)
+      if let other = finish.other, finish.otherStride > 1 {
+        for sample in first..<first + count {
+          addAtSampledPlaces(
+            other + sample * shape.sampledInputSize(stride: finish.otherStride), height: shape.height,
+            width: shape.width, channels: shape.inputs, stride: finish.otherStride,
+            to: inputGradient + sample * shape.inputSize)
+        }
+      }
       finish.maskAndSum(inputGradient, offset, count * shape.inputSize, inputPattern)
     }
   }
@@ -112,24 +121,17 @@ package final class DirectConvolution: ConvolutionKernel {
   private func read(_ source: PatternedSource, _ first: Int, _ count: Int) -> UnsafePointer<Float> {
     let values = source.values + first * shape.inputSize
     let frame = offsets.source
-    if source.normalization == nil, !frame.hasMargins, !offsets.isSampled { return values }
+    if source.normalization == nil, !frame.hasMargins { return values }
     let target = self.source.pointer
-    if !frame.hasMargins, !offsets.isSampled {
+    if !frame.hasMargins {
       source.read(values, count * shape.inputSize, inputPattern, into: target)
       return UnsafePointer(target)
     }
     for sample in 0..<count {
       let image = values + sample * shape.inputSize
       for row in 0..<frame.height {
-        if offsets.isSampled {
-          for column in 0..<frame.width {
-            let place = (row * shape.stride * shape.width + column * shape.stride) * shape.inputs
-            source.read(image + place, shape.inputs, inputPattern, into: target + frame.offset(sample, row, column))
-          }
-        } else {
-          let length = shape.width * shape.inputs
-          source.read(image + row * length, length, inputPattern, into: target + frame.offset(sample, row, 0))
-        }
+        let length = shape.width * shape.inputs
+        source.read(image + row * length, length, inputPattern, into: target + frame.offset(sample, row, 0))
       }
     }
     return UnsafePointer(target)

@@ -59,7 +59,9 @@ extension GradientFinish {
   func patterned(_ pattern: ChannelPattern, _ numbers: UnsafeMutablePointer<Float>) -> GradientFinish {
     guard case .normalized(let x, let scale, let shift) = mask else { return self }
     let patterns = pattern.lay(scale, shift, into: numbers)
-    return GradientFinish(other: other, mask: .normalized(x, scale: patterns.0, shift: patterns.1), sums: sums)
+    var result = self
+    result.mask = .normalized(x, scale: patterns.0, shift: patterns.1)
+    return result
   }
 
   /// Masks `count` numbers of `r` from `start` on, to which `other` has been added, and adds up the sums; the finish is

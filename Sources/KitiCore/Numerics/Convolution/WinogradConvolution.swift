@@ -48,8 +48,7 @@ package final class WinogradConvolution: ConvolutionKernel {
   package var workspaceBytes: Int {
     let panels = inputTiles.byteCount + gradientTiles.byteCount + gradientInputTiles.byteCount
     let products = inputProducts === gradientInputTiles ? 0 : inputProducts.byteCount + outputProducts.byteCount
-    return weights.byteCount + strip.byteCount + source.byteCount + gradient.byteCount + panels
-      + products
+    return weights.byteCount + strip.byteCount + source.byteCount + gradient.byteCount + panels + products
   }
 
   package func forward(
@@ -79,6 +78,7 @@ package final class WinogradConvolution: ConvolutionKernel {
     weightGradient: UnsafeMutablePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
     finish: GradientFinish, samples: Int
   ) {
+    precondition(finish.otherStride == 1, "Winograd's tiles have all places")
     guard samples > 0 else { return }
     let target = inputGradient.map {
       WinogradTarget(
