@@ -17,25 +17,21 @@ static inline __attribute__((always_inline)) kiti_float16 kiti_fma16(kiti_float1
 static inline __attribute__((always_inline)) void kiti_fetch(const void *address) { __builtin_prefetch(address, 0, 2); }
 
 // Swift's product of 64-bit lanes is a full one, which takes three times as long where the compiler does not see that the
-// upper halves are zero; these read the lower halves alone.
+// upper halves are zero; this reads the lower halves alone.
 
-typedef unsigned long long kiti_long4 __attribute__((ext_vector_type(4)));
 typedef unsigned long long kiti_long8 __attribute__((ext_vector_type(8)));
 
 /// The 64-bit products of the lower halves.
-static inline __attribute__((always_inline)) kiti_long4 kiti_widening_product4(kiti_long4 x, kiti_long4 y) {
-#ifdef __AVX2__
-  typedef int words __attribute__((vector_size(32)));
-  return (kiti_long4)__builtin_ia32_pmuludq256((words)x, (words)y);
-#else
-  return (x & 0xFFFFFFFF) * (y & 0xFFFFFFFF);
-#endif
-}
-
 static inline __attribute__((always_inline)) kiti_long8 kiti_widening_product8(kiti_long8 x, kiti_long8 y) {
-#ifdef __AVX512F__
+#if defined(__AVX512F__)
   typedef int words __attribute__((vector_size(64)));
   return (kiti_long8)__builtin_ia32_pmuludq512((words)x, (words)y);
+#elif defined(__AVX2__)
+  typedef int words __attribute__((vector_size(32)));
+  typedef unsigned long long kiti_long4 __attribute__((ext_vector_type(4)));
+  kiti_long4 low = (kiti_long4)__builtin_ia32_pmuludq256((words)x.lo, (words)y.lo);
+  kiti_long4 high = (kiti_long4)__builtin_ia32_pmuludq256((words)x.hi, (words)y.hi);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
 #else
   return (x & 0xFFFFFFFF) * (y & 0xFFFFFFFF);
 #endif

@@ -5,13 +5,11 @@ import CVector
   typealias Vector = SIMD16<Float>
   typealias VectorInt = SIMD16<Int32>
   typealias VectorWord = SIMD16<UInt32>
-  typealias VectorLong = SIMD8<UInt64>
 #else
   /// As many numbers as one register of the processor holds.
   typealias Vector = SIMD8<Float>
   typealias VectorInt = SIMD8<Int32>
   typealias VectorWord = SIMD8<UInt32>
-  typealias VectorLong = SIMD4<UInt64>
 #endif
 
 /// Numbers in a `Vector`.
@@ -104,12 +102,8 @@ extension Vector {
 
 /// The 64-bit products of the lower halves of 64-bit lanes.
 @inline(__always)
-func wideningProduct(_ x: VectorLong, _ y: VectorLong) -> VectorLong {
-  #if KITI_AVX512
-    kiti_widening_product8(x, y)
-  #else
-    kiti_widening_product4(x, y)
-  #endif
+func wideningProduct(_ x: SIMD8<UInt64>, _ y: SIMD8<UInt64>) -> SIMD8<UInt64> {
+  kiti_widening_product8(x, y)
 }
 
 /// The lanes where x < y, one bit each.

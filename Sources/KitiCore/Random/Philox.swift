@@ -25,21 +25,19 @@ public enum Philox {
     return c
   }
 
-  /// The words of consecutive blocks, one vector for each of the four words of a block: lane i belongs to the block whose
-  /// first counter word is `first + i`.
+  /// The words of sixteen consecutive blocks, one vector for each of the four words of a block: lane i belongs to the block
+  /// whose first counter word is `first + i`.
   ///
   /// The 32-bit words travel in 64-bit lanes, where the processor has the widening product that a round needs;
-  /// even and odd blocks ride in two vectors, which one shift and one or merge at the end.
+  /// even and odd blocks ride in two vectors, which one shift and one or merge at the end. Where a register holds half of
+  /// the blocks, the compiler makes two instructions of each: every round waits for its own products, and so there is
+  /// other work meanwhile.
   @inline(__always)
   static func blocks(
     first: UInt32, _ c1: UInt32, _ c2: UInt32, _ c3: UInt32, key: SIMD2<UInt32>
-  ) -> (VectorWord, VectorWord, VectorWord, VectorWord) {
-    let mask = VectorLong(repeating: 0xFFFF_FFFF)
-    var counter = VectorLong(repeating: UInt64(first))
-    for lane in 0..<VectorLong.scalarCount { counter[lane] = counter[lane] &+ UInt64(2 &* lane) }
-    let rest = (
-      VectorLong(repeating: UInt64(c1)), VectorLong(repeating: UInt64(c2)), VectorLong(repeating: UInt64(c3))
-    )
+  ) -> (SIMD16<UInt32>, SIMD16<UInt32>, SIMD16<UInt32>, SIMD16<UInt32>) {
+    let counter = Long(repeating: UInt64(first)) &+ Long(0, 2, 4, 6, 8, 10, 12, 14)
+    let rest = (Long(repeating: UInt64(c1)), Long(repeating: UInt64(c2)), Long(repeating: UInt64(c3)))
     var even = Lanes(w0: counter, w1: rest.0, w2: rest.1, w3: rest.2)
     var odd = Lanes(w0: counter &+ 1, w1: rest.0, w2: rest.1, w3: rest.2)
     // Written out: a loop would keep the words in memory.
@@ -53,23 +51,25 @@ public enum Philox {
     both(&even, &odd, 7, key)
     both(&even, &odd, 8, key)
     both(&even, &odd, 9, key)
-    @inline(__always) func merged(_ even: VectorLong, _ odd: VectorLong) -> VectorWord {
-      unsafeBitCast((even & mask) | (odd &<< 32), to: VectorWord.self)
+    @inline(__always) func merged(_ even: Long, _ odd: Long) -> SIMD16<UInt32> {
+      unsafeBitCast((even & Long(repeating: 0xFFFF_FFFF)) | (odd &<< 32), to: SIMD16<UInt32>.self)
     }
     return (merged(even.w0, odd.w0), merged(even.w1, odd.w1), merged(even.w2, odd.w2), merged(even.w3, odd.w3))
   }
 
+  private typealias Long = SIMD8<UInt64>
+
   /// The four words of some blocks, each in the lower half of a 64-bit lane; the upper half may be anything.
   private struct Lanes {
-    var w0: VectorLong
-    var w1: VectorLong
-    var w2: VectorLong
-    var w3: VectorLong
+    var w0: Long
+    var w1: Long
+    var w2: Long
+    var w3: Long
 
     @inline(__always)
-    mutating func round(_ key0: VectorLong, _ key1: VectorLong) {
-      let p0 = wideningProduct(w0, VectorLong(repeating: UInt64(multiplier0)))
-      let p1 = wideningProduct(w2, VectorLong(repeating: UInt64(multiplier1)))
+    mutating func round(_ key0: Long, _ key1: Long) {
+      let p0 = wideningProduct(w0, Long(repeating: UInt64(multiplier0)))
+      let p1 = wideningProduct(w2, Long(repeating: UInt64(multiplier1)))
       w0 = (p1 &>> 32) ^ w1 ^ key0
       w1 = p1
       w2 = (p0 &>> 32) ^ w3 ^ key1
@@ -79,8 +79,8 @@ public enum Philox {
 
   @inline(__always)
   private static func both(_ even: inout Lanes, _ odd: inout Lanes, _ round: UInt32, _ key: SIMD2<UInt32>) {
-    let key0 = VectorLong(repeating: UInt64(key.x &+ weyl0 &* round))
-    let key1 = VectorLong(repeating: UInt64(key.y &+ weyl1 &* round))
+    let key0 = Long(repeating: UInt64(key.x &+ weyl0 &* round))
+    let key1 = Long(repeating: UInt64(key.y &+ weyl1 &* round))
     even.round(key0, key1)
     odd.round(key0, key1)
   }

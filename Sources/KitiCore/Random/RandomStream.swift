@@ -47,12 +47,14 @@ public struct RandomStream: Sendable {
 
   /// Fills `output` with uniform 32-bit words.
   public func fillWords(_ output: UnsafeMutableBufferPointer<UInt32>, at address: Address) {
-    fill(output, at: address) { $0 }
+    fill(output, at: address) { _, _ in }
   }
 
   /// Fills `output` with uniform numbers in [0, 1), multiples of 2⁻²³.
   public func fillUniforms(_ output: UnsafeMutableBufferPointer<Float>, at address: Address) {
-    fill(output, at: address) { mantissa($0) - 1 }
+    fill(output, at: address) { numbers, count in
+      for place in stride(from: 0, to: count, by: width) { store(mantissa(numbers + place) - 1, numbers + place) }
+    }
   }
 
   /// Fills `output` with standard normal numbers (Box and Muller, 1958) and returns the sum of their squares.
@@ -61,45 +63,53 @@ public struct RandomStream: Sendable {
   @discardableResult
   public func fillNormals(_ output: UnsafeMutableBufferPointer<Float>, at address: Address) -> Float {
     guard let base = output.baseAddress else { return 0 }
-    // The words first, and in a second sweep what becomes of them: both are long chains, of which the processor works on
-    // more at once if they are not entwined.
+    fill(output, at: address, Self.makeNormals)
     let whole = output.count / 64 &* 64
-    var squares: InlineArray<4, Vector> = .init(repeating: Vector(repeating: 0))
-    for first in stride(from: 0, to: whole, by: Self.sweep) {
-      let last = min(first &+ Self.sweep, whole)
-      for group in stride(from: first, to: last, by: 64) {
-        drawGroup(group / 64, address) { place, words in
-          UnsafeMutableRawPointer(base + (group &+ place)).storeBytes(of: words, as: VectorWord.self)
-        }
-      }
-      for group in stride(from: first, to: last, by: 64) {
-        for place in stride(from: 0, to: 16, by: width) {
-          let lanes = base + (group &+ place)
-          let words = UnsafeRawPointer(lanes)
-          @inline(__always) func word(_ index: Int) -> VectorWord {
-            (words + 64 &* index).loadUnaligned(as: VectorWord.self)
-          }
-          let (n0, n1) = normalPair(word(0), word(1))
-          let (n2, n3) = normalPair(word(2), word(3))
-          store(n0, lanes)
-          store(n1, lanes + 16)
-          store(n2, lanes + 32)
-          store(n3, lanes + 48)
-          squares[0].addProduct(n0, n0)
-          squares[1].addProduct(n1, n1)
-          squares[2].addProduct(n2, n2)
-          squares[3].addProduct(n3, n3)
-        }
+    var squares = (Vector(repeating: 0), Vector(repeating: 0), Vector(repeating: 0), Vector(repeating: 0))
+    for group in stride(from: 0, to: whole, by: 64) {
+      for place in stride(from: group, to: group &+ 16, by: width) {
+        let numbers = base + place
+        squares.0.addProduct(load(numbers), load(numbers))
+        squares.1.addProduct(load(numbers + 16), load(numbers + 16))
+        squares.2.addProduct(load(numbers + 32), load(numbers + 32))
+        squares.3.addProduct(load(numbers + 48), load(numbers + 48))
       }
     }
-    var sum = laneSum((squares[0] + squares[1]) + (squares[2] + squares[3]))
-    fillRest(output, at: address) { words in
-      let (n0, n1) = normalPair(words.0, words.1)
-      let (n2, n3) = normalPair(words.2, words.3)
-      return (n0, n1, n2, n3)
-    }
+    var sum = laneSum((squares.0 + squares.1) + (squares.2 + squares.3))
     for lane in whole..<output.count { sum.addProduct(base[lane], base[lane]) }
     return sum
+  }
+
+  /// Turns whole groups of words into normal numbers: the first and third sixteen give radii, the others angles.
+  ///
+  /// Each step is a chain of operations that wait for each other. In a sweep of its own it is short enough for the
+  /// processor to work on several at once.
+  @inline(__always)
+  private static func makeNormals(_ numbers: UnsafeMutablePointer<Float>, count: Int) {
+    forEachRadius(numbers, count) { radius in
+      let positive = 2 - mantissa(radius)  // in (0, 1]: the logarithm stays finite
+      store(logarithm(positive) * -2, radius)
+    }
+    forEachRadius(numbers, count) { radius in store(squareRoot(load(radius)), radius) }
+    forEachRadius(numbers, count) { radius in
+      let (length, angle) = (load(radius), radius + 16)
+      let (sine, cosine) = sineCosine(turns: mantissa(angle) - 1.5)
+      store(length * cosine, radius)
+      store(length * sine, angle)
+    }
+  }
+
+  /// The first and third sixteen numbers of every group of 64, vector by vector.
+  @inline(__always)
+  private static func forEachRadius(
+    _ numbers: UnsafeMutablePointer<Float>, _ count: Int, _ body: (_ radius: UnsafeMutablePointer<Float>) -> Void
+  ) {
+    for group in stride(from: 0, to: count, by: 64) {
+      for place in stride(from: group, to: group &+ 16, by: width) {
+        body(numbers + place)
+        body(numbers + (place &+ 32))
+      }
+    }
   }
 
   /// So many words at a time stay in the first-level cache.
@@ -124,73 +134,43 @@ public struct RandomStream: Sendable {
     }
   }
 
-  private typealias Words = (VectorWord, VectorWord, VectorWord, VectorWord)
-
-  /// Draws the words of the lanes from 64 · `group` on and calls `body` with the place of each vector among them.
+  /// Draws words in whole groups of 64 and lets `make` turn them into what is asked for, where they lie.
   @inline(__always)
-  private func drawGroup(_ group: Int, _ address: Address, _ body: (_ place: Int, _ words: VectorWord) -> Void) {
-    // One pass on processors with vectors of sixteen, two on those with eight.
-    for first in stride(from: 0, to: 16, by: width) {
-      let words = draw(16 &* group &+ first, address)
-      body(first, words.0)
-      body(first &+ 16, words.1)
-      body(first &+ 32, words.2)
-      body(first &+ 48, words.3)
-    }
-  }
-
-  @inline(__always)
-  private func draw(_ block: Int, _ address: Address) -> Words {
-    Philox.blocks(
-      first: UInt32(truncatingIfNeeded: block), address.item, address.sample, address.step, key: key)
-  }
-
-  /// Draws words and stores what `make` turns them into, in the order of lanes.
-  @inline(__always)
-  private func fill<V: SIMD>(
-    _ output: UnsafeMutableBufferPointer<V.Scalar>, at address: Address, _ make: (VectorWord) -> V
+  private func fill<Number: BitwiseCopyable>(
+    _ output: UnsafeMutableBufferPointer<Number>, at address: Address,
+    _ make: (_ numbers: UnsafeMutablePointer<Number>, _ count: Int) -> Void
   ) {
     guard let base = output.baseAddress else { return }
-    for group in 0..<output.count / 64 {
-      drawGroup(group, address) { place, words in
-        UnsafeMutableRawPointer(base + (64 &* group &+ place)).storeBytes(of: make(words), as: V.self)
-      }
+    let whole = output.count / 64 &* 64
+    for first in stride(from: 0, to: whole, by: Self.sweep) {
+      let last = min(first &+ Self.sweep, whole)
+      for lane in stride(from: first, to: last, by: 64) { drawGroup(lane / 64, address, into: base + lane) }
+      make(base + first, last &- first)
     }
-    fillRest(output, at: address) { (make($0.0), make($0.1), make($0.2), make($0.3)) }
+    guard whole < output.count else { return }
+    withUnsafeTemporaryAllocation(of: Number.self, capacity: 64) { group in
+      let numbers = group.baseAddress!
+      drawGroup(whole / 64, address, into: numbers)
+      make(numbers, 64)
+      (base + whole).update(from: numbers, count: output.count &- whole)
+    }
   }
 
-  /// The lanes behind the last whole group of 64.
+  /// Draws the words of the lanes from 64 · `group` on.
   @inline(__always)
-  private func fillRest<V: SIMD>(
-    _ output: UnsafeMutableBufferPointer<V.Scalar>, at address: Address, _ make: (Words) -> (V, V, V, V)
-  ) {
-    guard let base = output.baseAddress else { return }
-    let whole = output.count / 64
-    let rest = output.count &- 64 &* whole
-    guard rest > 0 else { return }
-    for first in stride(from: 0, to: 16, by: V.scalarCount) {
-      let lanes = make(draw(16 &* whole &+ first, address))
-      for lane in 0..<V.scalarCount {
-        if first &+ lane < rest { base[64 &* whole &+ first &+ lane] = lanes.0[lane] }
-        if 16 &+ first &+ lane < rest { base[64 &* whole &+ 16 &+ first &+ lane] = lanes.1[lane] }
-        if 32 &+ first &+ lane < rest { base[64 &* whole &+ 32 &+ first &+ lane] = lanes.2[lane] }
-        if 48 &+ first &+ lane < rest { base[64 &* whole &+ 48 &+ first &+ lane] = lanes.3[lane] }
-      }
-    }
+  private func drawGroup(_ group: Int, _ address: Address, into place: UnsafeMutableRawPointer) {
+    let words = Philox.blocks(
+      first: UInt32(truncatingIfNeeded: 16 &* group), address.item, address.sample, address.step, key: key)
+    place.storeBytes(of: words.0, as: SIMD16<UInt32>.self)
+    (place + 64).storeBytes(of: words.1, as: SIMD16<UInt32>.self)
+    (place + 128).storeBytes(of: words.2, as: SIMD16<UInt32>.self)
+    (place + 192).storeBytes(of: words.3, as: SIMD16<UInt32>.self)
   }
 }
 
-/// Uniform in [1, 2): the top 23 bits become the mantissa.
+/// Uniform in [1, 2): the top 23 bits of each word become the mantissa.
 @inline(__always)
-private func mantissa(_ words: VectorWord) -> Vector {
-  unsafeBitCast((words &>> 9) | 0x3F80_0000, to: Vector.self)
-}
-
-/// Two vectors of standard normals from two vectors of words.
-@inline(__always)
-private func normalPair(_ first: VectorWord, _ second: VectorWord) -> (Vector, Vector) {
-  let positive = 2 - mantissa(first)  // in (0, 1]: the logarithm stays finite
-  let radius = squareRoot(logarithm(positive) * -2)
-  let (sine, cosine) = sineCosine(turns: mantissa(second) - 1.5)
-  return (radius * cosine, radius * sine)
+private func mantissa(_ words: UnsafeMutablePointer<Float>) -> Vector {
+  let bits = UnsafeRawPointer(words).loadUnaligned(as: VectorWord.self)
+  return unsafeBitCast((bits &>> 9) | 0x3F80_0000, to: Vector.self)
 }
