@@ -100,8 +100,13 @@ final class MatchingCollisions: CollisionEngine {
   /// The squares of the distances of all candidate pairs.
   private func measure(_ field: NormalizedValues, into squares: UnsafeMutablePointer<Float>) {
     let (layout, matching) = (layout, order.pointer)
-    for pair in 0..<layout.count / 2 {
-      squares[pair] = layout.squaredDistance(Int(matching[2 &* pair]), Int(matching[2 &* pair &+ 1]), field)
+    let pairs = layout.count / 2
+    @inline(__always) func particles(_ pair: Int) -> (Int, Int) {
+      (Int(matching[2 &* pair]), Int(matching[2 &* pair &+ 1]))
+    }
+    for pair in stride(from: 0, to: pairs, by: 2) {
+      let next = min(pair &+ 1, pairs &- 1)
+      (squares[pair], squares[next]) = layout.squaredDistances(particles(pair), particles(next), field)
     }
   }
 

@@ -13,10 +13,23 @@ extension ParticleLayout {
   /// |a_i − a_j|² of two particles of a field.
   @inline(__always)
   func squaredDistance(_ i: Int, _ j: Int, _ field: NormalizedValues) -> Float {
+    squaredDistances((i, j), (i, j), field).0
+  }
+
+  /// |a_i − a_j|² of two pairs of particles of a field.
+  ///
+  /// A sum waits for its own last addition, and a processor does not look far enough ahead to begin with the next pair
+  /// meanwhile: two at a time take little longer than one.
+  @inline(__always)
+  func squaredDistances(
+    _ one: (Int, Int), _ other: (Int, Int), _ field: NormalizedValues
+  ) -> (Float, Float) {
     guard let scale = field.normalization?.scale else {
-      return squaredDistance(i, j, field.values) { difference, _ in difference } scalar: { difference, _ in difference }
+      return squaredDistances(one, other, field.values) { difference, _ in difference } scalar: { difference, _ in
+        difference
+      }
     }
-    return squaredDistance(i, j, field.values) { difference, channel in
+    return squaredDistances(one, other, field.values) { difference, channel in
       difference * load(scale + channel)
     } scalar: { difference, channel in
       difference * scale[channel]
@@ -24,37 +37,70 @@ extension ParticleLayout {
   }
 
   @inline(__always)
-  private func squaredDistance(
-    _ i: Int, _ j: Int, _ values: UnsafePointer<Float>, vector: (_ difference: Vector, _ channel: Int) -> Vector,
-    scalar: (_ difference: Float, _ channel: Int) -> Float
-  ) -> Float {
-    // Two sums: one would wait for its own last addition.
-    var (even, odd) = (Vector(repeating: 0), Vector(repeating: 0))
-    var tail: Float = 0
-    var (first, second) = (values + i &* particleStride, values + j &* particleStride)
+  private func squaredDistances(
+    _ one: (Int, Int), _ other: (Int, Int), _ values: UnsafePointer<Float>,
+    vector: (_ difference: Vector, _ channel: Int) -> Vector, scalar: (_ difference: Float, _ channel: Int) -> Float
+  ) -> (Float, Float) {
+    var sums = (PairSum(values, one, particleStride), PairSum(values, other, particleStride))
     for _ in 0..<pieces {
       var c = 0
       while c &+ 2 &* width <= pieceLength {
-        let difference = vector(load(first + c) - load(second + c), c)
-        let next = vector(load(first + c + width) - load(second + c + width), c &+ width)
-        even.addProduct(difference, difference)
-        odd.addProduct(next, next)
-        c &+= 2 &* width
+        let even = (vector(sums.0.difference(c), c), vector(sums.1.difference(c), c))
+        sums.0.even.addProduct(even.0, even.0)
+        sums.1.even.addProduct(even.1, even.1)
+        c &+= width
+        let odd = (vector(sums.0.difference(c), c), vector(sums.1.difference(c), c))
+        sums.0.odd.addProduct(odd.0, odd.0)
+        sums.1.odd.addProduct(odd.1, odd.1)
+        c &+= width
       }
       if c &+ width <= pieceLength {
-        let difference = vector(load(first + c) - load(second + c), c)
-        even.addProduct(difference, difference)
+        let even = (vector(sums.0.difference(c), c), vector(sums.1.difference(c), c))
+        sums.0.even.addProduct(even.0, even.0)
+        sums.1.even.addProduct(even.1, even.1)
         c &+= width
       }
       while c < pieceLength {
-        let difference = scalar(first[c] - second[c], c)
-        tail.addProduct(difference, difference)
+        let last = (
+          scalar(sums.0.first[c] - sums.0.second[c], c), scalar(sums.1.first[c] - sums.1.second[c], c)
+        )
+        sums.0.tail.addProduct(last.0, last.0)
+        sums.1.tail.addProduct(last.1, last.1)
         c &+= 1
       }
-      first += pieceStride
-      second += pieceStride
+      sums.0.advance(by: pieceStride)
+      sums.1.advance(by: pieceStride)
     }
-    return laneSum(even + odd) + tail
+    return (sums.0.total, sums.1.total)
+  }
+
+  /// The squares of the differences of two particles so far.
+  private struct PairSum {
+    var first: UnsafePointer<Float>
+    var second: UnsafePointer<Float>
+    // Two sums, for the same reason as two pairs.
+    var even = Vector(repeating: 0)
+    var odd = Vector(repeating: 0)
+    var tail: Float = 0
+
+    @inline(__always)
+    init(_ values: UnsafePointer<Float>, _ pair: (Int, Int), _ stride: Int) {
+      first = values + pair.0 &* stride
+      second = values + pair.1 &* stride
+    }
+
+    var total: Float {
+      @inline(__always) get { laneSum(even + odd) + tail }
+    }
+
+    @inline(__always)
+    func difference(_ c: Int) -> Vector { load(first + c) - load(second + c) }
+
+    @inline(__always)
+    mutating func advance(by stride: Int) {
+      first += stride
+      second += stride
+    }
   }
 
   /// The particles of a sample one after the other, `[n, d]` with rows `rowStride` apart.
