@@ -19,8 +19,9 @@ extension CollisionResidual {
     // The pairs count where they collide in earnest.
     var uncounted = CollisionStatistics()
     engine.collide(
-      sample: sample, position: position, velocity: velocity, draws: draws(sample: sample, pass: pass),
-      strength: strength, statistics: &uncounted)
+      sample: sample, position: position, draws: draws(sample: sample, pass: pass), strength: strength,
+      statistics: &uncounted
+    ) { velocity }
     measureDrift(velocity, energy: energy)
   }
 

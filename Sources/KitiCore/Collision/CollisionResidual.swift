@@ -74,13 +74,32 @@ public final class CollisionResidual: @unchecked Sendable {
   public func collide(
     sample: Int, position: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, pass: Pass
   ) {
-    guard pass.isTraining, let engine else { return }
+    _ = collide(sample: sample, position: position, pass: pass) { velocity }
+  }
+
+  /// As `collide(sample:position:velocity:pass:)`, with velocities that are made after what needs positions alone is
+  /// done: just made, positions are in the cache.
+  ///
+  /// - Parameter makeVelocity: makes v of this sample; called once in every pass.
+  /// - Returns: where v lay and v' lies.
+  func collide(
+    sample: Int, position: UnsafeMutablePointer<Float>, pass: Pass,
+    _ makeVelocity: () -> UnsafeMutablePointer<Float>
+  ) -> UnsafeMutablePointer<Float> {
+    guard pass.isTraining, let engine else { return makeVelocity() }
     let measuresDrift = measuresDrift(sample, pass)
-    let energy = measuresDrift ? recordMomentum(velocity) : 0
+    var velocity = position
+    var energy = 0.0
     engine.collide(
-      sample: sample, position: position, velocity: velocity, draws: draws(sample: sample, pass: pass),
-      strength: strength, statistics: &statistics)
+      sample: sample, position: position, draws: draws(sample: sample, pass: pass), strength: strength,
+      statistics: &statistics
+    ) {
+      velocity = makeVelocity()
+      if measuresDrift { energy = recordMomentum(velocity) }
+      return velocity
+    }
     if measuresDrift { measureDrift(velocity, energy: energy) }
+    return velocity
   }
 
   /// Turns the gradient with respect to v' into the gradient with respect to v, in place.
@@ -205,9 +224,10 @@ protocol CollisionEngine: AnyObject {
   var candidatesPerSample: Int { get }
   var workspaceBytes: Int { get }
 
+  /// - Parameter velocity: makes v, once.
   func collide(
-    sample: Int, position: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, draws: CollisionDraws,
-    strength: CollisionStrength, statistics: inout CollisionStatistics)
+    sample: Int, position: UnsafeMutablePointer<Float>, draws: CollisionDraws, strength: CollisionStrength,
+    statistics: inout CollisionStatistics, velocity: () -> UnsafeMutablePointer<Float>)
 
   /// - Parameter draws: those of the forward pass.
   func collideBackward(sample: Int, velocityGradient: UnsafeMutablePointer<Float>, draws: CollisionDraws)

@@ -76,9 +76,10 @@ final class DenseCollisions: CollisionEngine {
   }
 
   func collide(
-    sample: Int, position: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, draws: CollisionDraws,
-    strength: CollisionStrength, statistics: inout CollisionStatistics
+    sample: Int, position: UnsafeMutablePointer<Float>, draws: CollisionDraws, strength: CollisionStrength,
+    statistics: inout CollisionStatistics, velocity: () -> UnsafeMutablePointer<Float>
   ) {
+    let velocity = velocity()
     if law.needsUniforms {
       var at = draws.address
       at.item = .max - 1

@@ -45,10 +45,12 @@ final class MatchingCollisions: CollisionEngine {
   }
 
   func collide(
-    sample: Int, position: UnsafeMutablePointer<Float>, velocity: UnsafeMutablePointer<Float>, draws: CollisionDraws,
-    strength: CollisionStrength, statistics: inout CollisionStatistics
+    sample: Int, position: UnsafeMutablePointer<Float>, draws: CollisionDraws, strength: CollisionStrength,
+    statistics: inout CollisionStatistics, velocity: () -> UnsafeMutablePointer<Float>
   ) {
-    select(sample, NormalizedValues(position), NormalizedValues(velocity), draws, strength, &statistics)
+    match(NormalizedValues(position), draws)
+    let velocity = velocity()
+    select(sample, NormalizedValues(velocity), draws, strength, &statistics)
     for index in 0..<recordCounts.pointer[sample] { scatter(sample * pairCapacity + index, position, velocity) }
   }
 
@@ -57,30 +59,36 @@ final class MatchingCollisions: CollisionEngine {
     sample: Int, move: ParticleMove, draws: CollisionDraws, strength: CollisionStrength,
     statistics: inout CollisionStatistics
   ) {
-    select(sample, move.position, move.velocity, draws, strength, &statistics)
+    match(move.position, draws)
+    select(sample, move.velocity, draws, strength, &statistics)
     for index in 0..<recordCounts.pointer[sample] {
       let record = sample * pairCapacity + index
       layout.scatter(records.pointer[record], vectors(of: record), move, midpoint: midpoint)
     }
   }
 
-  /// Finds the pairs that collide, writes them down and draws their directions.
-  private func select(
-    _ sample: Int, _ position: NormalizedValues, _ velocity: NormalizedValues, _ draws: CollisionDraws,
-    _ strength: CollisionStrength, _ statistics: inout CollisionStatistics
-  ) {
-    let pairs = layout.count / 2
+  /// Draws the candidate pairs of a sample and measures their distances.
+  private func match(_ position: NormalizedValues, _ draws: CollisionDraws) {
     let matching = UnsafeMutableBufferPointer(start: order.pointer, count: layout.count)
     var at = draws.address
     at.item = .max
     Permutation.fill(matching, words: words.buffer, from: draws.stream, at: at)
+    measure(position, into: distances.pointer)
+  }
+
+  /// Finds which of the candidate pairs collide, writes them down and draws their directions.
+  private func select(
+    _ sample: Int, _ velocity: NormalizedValues, _ draws: CollisionDraws, _ strength: CollisionStrength,
+    _ statistics: inout CollisionStatistics
+  ) {
+    let (pairs, matching) = (layout.count / 2, order.pointer)
+    var at = draws.address
     at.item = .max - 1
     if law.needsUniforms {
       draws.stream.fillUniforms(uniforms.buffer, at: at)
     } else {
       uniforms.buffer.update(repeating: law.threshold(coefficient: strength.coefficient))
     }
-    measure(position, into: distances.pointer)
     measure(velocity, into: speeds.pointer)
     prepareProbabilities(strength, &statistics)
     var count = 0

@@ -66,9 +66,10 @@ final class FourierBlock {
   /// The second half of step 3: velocities, collisions and the move, with the positions in their workspace.
   func move(_ sample: Int, into output: UnsafeMutablePointer<Float>, pass: Pass) {
     let p = position.pointer
-    spectral.synthesize(sample, into: velocity.pointer)
-    let v = carried?.accelerate(sample, by: velocity.pointer, timeStep: timeStep, place) ?? velocity.pointer
-    collision.collide(sample: sample, position: p, velocity: v, pass: pass)
+    let v = collision.collide(sample: sample, position: p, pass: pass) {
+      spectral.synthesize(sample, into: velocity.pointer)
+      return carried?.accelerate(sample, by: velocity.pointer, timeStep: timeStep, place) ?? velocity.pointer
+    }
     if let activation {
       activation.forward(sample, p, plus: v, scale: timeStep, into: output, isTraining: pass.isTraining)
     } else {
