@@ -1,3 +1,5 @@
+import CVector
+
 /// A weight's values at the points of Winograd's tiles, and their gradients, in blocks of channels.
 final class WinogradWeights {
   private let plan: WinogradPlan
@@ -62,6 +64,7 @@ final class WinogradWeights {
     }
     let (columns, stride, pointStride) = (to.paddedCount(of: toBlock), to.blockSize, plan.weightPointStride)
     for k in 0..<depth {
+      if k &+ 2 < depth { fetchRow(source + (k &+ 2) &* rowStride, columns, placeStride) }
       var column = 0
       while column < columns {
         transformTile(
@@ -69,6 +72,15 @@ final class WinogradWeights {
           columnStride: placeStride, into: output + (k &* stride &+ column), outputStride: pointStride)
         column &+= width
       }
+    }
+  }
+
+  /// Asks for a row of a block of the weight, or of its gradient, at all places of the kernel: pieces that are too short for the
+  /// processor to fetch them ahead by itself.
+  @inline(__always)
+  private func fetchRow(_ row: UnsafePointer<Float>, _ columns: Int, _ placeStride: Int) {
+    for place in 0..<9 {
+      for line in stride(from: 0, to: columns, by: 16) { kiti_fetch(row + (place &* placeStride &+ line)) }
     }
   }
 
@@ -128,6 +140,9 @@ extension WinogradWeights {
     let (pointStride, stride) = (plan.weightPointStride, outputs.blockSize)
     let (rows, columns) = (inputs.count(of: inputBlock), outputs.count(of: outputBlock))
     for i in 0..<rows {
+      let next = inputs.first(inputBlock) &+ min(i &+ 2, rows &- 1)
+      fetchRow(
+        weightGradient + (next &* outputs.count &+ outputs.first(outputBlock)), columns, inputs.count &* outputs.count)
       let target = weightGradient + ((inputs.first(inputBlock) &+ i) &* outputs.count &+ outputs.first(outputBlock))
       var o = 0
       while o < columns {
