@@ -86,16 +86,13 @@ public final class Communicator: @unchecked Sendable {
     return try Self.required(made, "MPI_Comm_split_type")
   }
 
-  /// The first of the ranks that run on this rank's host. Collective.
-  public func firstRankOnHost() throws(MPIError) -> Int {
+  /// The first of the ranks that run on this rank's host, and whether all ranks run there. Collective.
+  public func host() throws(MPIError) -> (firstRank: Int, isOnlyOne: Bool) {
     let neighbours = try splitSharedMemory()
     let first = try neighbours.broadcast(rank, root: 0)
     try neighbours.free()
-    return first
+    return (first, try allreduce(first, .maximum) == 0)
   }
-
-  /// Whether all ranks run on one host. Collective.
-  public func isOnOneHost() throws(MPIError) -> Bool { try allreduce(firstRankOnHost(), .maximum) == 0 }
 
   /// The same ranks with messages of their own, which never meet those of the original. Collective.
   public func duplicate() throws(MPIError) -> Communicator {

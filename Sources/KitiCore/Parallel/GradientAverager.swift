@@ -225,7 +225,7 @@ extension ParallelConfiguration {
     _ layout: BucketLayout, _ communicator: Communicator, notice: (String) -> Void = { _ in }
   ) throws(MPIError) -> any BucketExchange {
     if keepsSampleSums { return SampleSumExchange(layout: layout, communicator: communicator) }
-    if asksForSharedMemory(layout.ranks), try communicator.isOnOneHost() {
+    if asksForSharedMemory(layout.ranks), try communicator.host().isOnlyOne {
       if let exchange = try SharedMemoryExchange(layout: layout, communicator: communicator) { return exchange }
       notice(
         "The ranks of this host could not share memory: gradients go by messages, which is slower. Is /dev/shm too "

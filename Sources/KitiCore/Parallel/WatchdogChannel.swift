@@ -35,12 +35,11 @@ package struct WatchdogChannel: Sendable {
     (rank, size) = (communicator.rank, communicator.size)
     hosts = try communicator.allgather(MPI.processorName)
     token = try communicator.broadcast(UInt64.random(in: 1...UInt64.max), root: 0)
-    let host = try communicator.firstRankOnHost()
-    let isOneHost = try communicator.allreduce(host, .maximum) == 0
+    let (host, isOnlyHost) = try communicator.host()
 
-    let opened = try communicator.agreeing { try Self.open(loopbackOnly: isOneHost) }
+    let opened = try communicator.agreeing { try Self.open(loopbackOnly: isOnlyHost) }
     socket = opened.socket
-    let own = isOneHost ? [] : Self.interfaceAddresses()
+    let own = isOnlyHost ? [] : Self.interfaceAddresses()
     let words = [UInt32(host), UInt32(opened.port)] + own + [UInt32](repeating: 0, count: Self.addressCount - own.count)
     let all = try communicator.allgather(words)
     addresses = (0..<communicator.size).map { peer in

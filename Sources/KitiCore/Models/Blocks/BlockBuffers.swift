@@ -21,8 +21,6 @@ struct GradientBuffers {
     (current, first, second) = (buffers[0].pointer, buffers[1].pointer, buffers[2].pointer)
   }
 
-  /// Swaps roles so that `buffer`, one of the three, is the current one.
-  mutating func makeCurrent(_ buffer: UnsafeMutablePointer<Float>) {
-    if buffer == first { swap(&current, &first) } else if buffer == second { swap(&current, &second) }
-  }
+  /// The second becomes the current one, and the other way round.
+  mutating func takeSecond() { swap(&current, &second) }
 }

@@ -112,6 +112,6 @@ final class PoolingStage {
       NormalizedValues(input), gradient: ConvolutionGradient(gradients.first), into: gradients.second,
       finish: inputFinish, samples: batch)
     announce(convolution.weight)
-    gradients.makeCurrent(gradients.second)
+    gradients.takeSecond()
   }
 }
