@@ -18,7 +18,8 @@ final class ImageTrainingTests: ProgramTestCase {
 
   /// Everything that a run has besides its weights: averages, running statistics, augmentation, dropout.
   private let everything = [
-    "training.weightAverage=0.9", "training.testFlip=true", "training.labelSmoothing=0.1", "model.dropout=0.2",
+    "training.weightAverage=0.9", "training.testFlip=true", "training.testShift=1", "training.labelSmoothing=0.1",
+    "model.dropout=0.2",
     "data.augmentation={crop: 2, flip: alternating, cutout: 6}", "optimizer.schedule={kind: linear, warmup: 3 steps}",
   ]
 
@@ -63,7 +64,7 @@ final class ImageTrainingTests: ProgramTestCase {
       XCTAssertEqual(object["accuracy"] as? Double, last.number("accuracy"))
       XCTAssertEqual(try XCTUnwrap(object["loss"] as? Double), try XCTUnwrap(last.number("loss")), accuracy: 1e-5)
       XCTAssertEqual(object["samples"] as? Int, 9)
-      XCTAssertEqual(object["with"] as? [String], ["averaged weights", "flipped images too"])
+      XCTAssertEqual(object["with"] as? [String], ["averaged weights", "images moved by up to 1 pixel too", "flipped images too"])
     }
   }
 
@@ -73,6 +74,8 @@ final class ImageTrainingTests: ProgramTestCase {
       (burgers, ["model.kind resnet", "[64, 1]", "no classes"]),
       (["model={kind: fno1d}"], ["model.kind fno1d", "[32, 32, 3]"]),
       (burgers + ["model={kind: fno1d}", "training.testFlip=true"], ["training.testFlip", "no images"]),
+      (burgers + ["model={kind: fno1d}", "training.testShift=1"], ["training.testShift", "no images"]),
+      (["training.testShift=32"], ["training.testShift is 32", "32 x 32"]),
       (burgers + ["model={kind: fno1d}", "training.syncBatchNorm=true"], ["training.syncBatchNorm"]),
       (burgers + ["model={kind: fno1d}", "training.labelSmoothing=0.1"], ["training.labelSmoothing", "no classes"]),
       (["model.collision.divide=[5, 8, 4]"], ["stages/0/0", "collision.divide 5", "[1024 places, 4 channels]"]),

@@ -48,7 +48,7 @@ public struct CheckpointEvaluation: Sendable {
     recorder.enter(.evaluation)
     let result = try Evaluation(
       model: model, objective: Experiment.objective(training, dataSet: dataSet), dataSet: dataSet,
-      flipsImages: training.testFlip
+      views: training.testViews
     ).run(.test, communicator: communicator)
     recorder.enter(.ended)
     return CheckpointEvaluation(

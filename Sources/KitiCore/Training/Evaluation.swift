@@ -5,21 +5,21 @@ public struct Evaluation {
   private let model: any Model
   private let objective: any Objective
   private let dataSet: any SampleSource
-  private let flipsImages: Bool
+  private let views: [SampleView]
   private let inputs: AlignedBuffer<Float>
   private let targets: AlignedBuffer<Float>
-  /// The prediction for the images as they are, while that for the flipped ones is made.
-  private let prediction: AlignedBuffer<Float>
+  /// The mean over several views; empty for one.
+  private let mean: AlignedBuffer<Float>
 
-  /// - Parameter flipsImages: predictions are the mean of those for an image and for its mirror image.
-  public init(model: any Model, objective: any Objective, dataSet: any SampleSource, flipsImages: Bool = false) {
+  /// - Parameter views: whose predictions for a sample are averaged.
+  public init(model: any Model, objective: any Objective, dataSet: any SampleSource, views: TestViews = .plain) {
     self.model = model
     self.objective = objective
     self.dataSet = dataSet
-    self.flipsImages = flipsImages
+    self.views = views == .plain ? [.plain] : views.looks.map { .look($0) }
     inputs = AlignedBuffer(count: model.capacity * dataSet.inputShape.reduce(1, *))
     targets = AlignedBuffer(count: model.capacity * dataSet.targetShape.reduce(1, *))
-    prediction = AlignedBuffer(count: flipsImages ? model.capacity * model.outputShape.reduce(1, *) : 0)
+    mean = AlignedBuffer(count: self.views.count > 1 ? model.capacity * model.outputShape.reduce(1, *) : 0)
   }
 
   /// The metrics of a split. Collective.
@@ -32,8 +32,7 @@ public struct Evaluation {
     let sums = try communicator.agreeing {
       var sums = objective.metrics.map { _ in 0.0 }
       for batch in plan.batches {
-        try read(batch, of: split)
-        let prediction = predict(batch.count)
+        let prediction = try predict(batch, of: split)
         objective.measure(prediction: prediction, target: targets.pointer, batch: batch.count, sums: &sums)
       }
       return sums
@@ -45,38 +44,28 @@ public struct Evaluation {
     )
   }
 
-  private func read(_ batch: Range<Int>, of split: DataSplit) throws {
+  private func predict(_ batch: Range<Int>, of split: DataSplit) throws -> UnsafePointer<Float> {
+    guard views.count > 1 else { return try predict(batch, of: split, seenAs: views[0]) }
+    let (sum, size) = (mean.pointer, batch.count * model.outputShape.reduce(1, *))
+    sum.update(repeating: 0, count: size)
+    for view in views {
+      let prediction = try predict(batch, of: split, seenAs: view)
+      add(sum, prediction, scale: 1 / Float(views.count), count: size, into: sum)
+    }
+    return UnsafePointer(sum)
+  }
+
+  private func predict(
+    _ batch: Range<Int>, of split: DataSplit, seenAs view: SampleView
+  ) throws -> UnsafePointer<Float> {
     let inputSize = dataSet.inputShape.reduce(1, *)
     let targetSize = dataSet.targetShape.reduce(1, *)
     for (row, sample) in batch.enumerated() {
       try dataSet.read(
-        split, sample: sample, view: .plain,
+        split, sample: sample, view: view,
         input: UnsafeMutableBufferPointer(start: inputs.pointer + row * inputSize, count: inputSize),
         target: UnsafeMutableBufferPointer(start: targets.pointer + row * targetSize, count: targetSize))
     }
-  }
-
-  private func predict(_ count: Int) -> UnsafePointer<Float> {
-    let plain = model.forward(inputs.pointer, batch: count, pass: .evaluation)
-    guard flipsImages else { return plain }
-    let size = count * model.outputShape.reduce(1, *)
-    prediction.pointer.update(from: plain, count: size)
-    flip(count)
-    let flipped = model.forward(inputs.pointer, batch: count, pass: .evaluation)
-    for index in 0..<size { prediction.pointer[index] = 0.5 * (prediction.pointer[index] + flipped[index]) }
-    return UnsafePointer(prediction.pointer)
-  }
-
-  /// Exchanges left and right of `[height, width, channels]`.
-  private func flip(_ count: Int) {
-    let (height, width, channels) = (dataSet.inputShape[0], dataSet.inputShape[1], dataSet.inputShape[2])
-    for row in 0..<count * height {
-      let line = inputs.pointer + row * width * channels
-      for column in 0..<width / 2 {
-        for channel in 0..<channels {
-          swap(&line[column * channels + channel], &line[(width - 1 - column) * channels + channel])
-        }
-      }
-    }
+    return model.forward(inputs.pointer, batch: batch.count, pass: .evaluation)
   }
 }

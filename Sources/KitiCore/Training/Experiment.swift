@@ -21,10 +21,7 @@ public enum Experiment {
         .usage, "training.syncBatchNorm is true, and the model has no batch normalization.",
         remedy: "Set it to false.")
     }
-    if configuration.training.testFlip, dataSet.inputShape.count != 3 {
-      throw KitiError(
-        .usage, "training.testFlip is true, and the data set's samples are no images.", remedy: "Set it to false.")
-    }
+    try configuration.training.testViews.check(inputShape: dataSet.inputShape)
     if configuration.training.labelSmoothing > 0, dataSet.classCount == nil {
       throw KitiError(
         .usage, "training.labelSmoothing is above 0, and the data set has no classes.", remedy: "Set it to 0.")

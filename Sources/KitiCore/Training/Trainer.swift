@@ -91,7 +91,7 @@ public final class Trainer {
       weightAverage: training.weightAverage.map { WeightAverage(store: store, decay: $0) },
       keepsStatistics: training.onNonFinite == .skip, recorder: watch.recorder)
     evaluation = Evaluation(
-      model: model, objective: work.objective, dataSet: dataSet, flipsImages: training.testFlip)
+      model: model, objective: work.objective, dataSet: dataSet, views: training.testViews)
     consistency = ParameterConsistency(store: store, communicator: communicator)
     schedule = LearningRateSchedule(
       configuration.optimizer, globalBatch: globalBatch, stepsPerEpoch: plan.stepsPerEpoch, epochs: training.epochs)

@@ -157,7 +157,8 @@ extension Configuration {
           ? .perRank(count()) : .global(accumulation * Int.random(in: 1...9, using: &random)),
         accumulation: accumulation, clipNorm: Bool.random(using: &random) ? positive() : nil,
         evaluateEvery: interval(), syncBatchNorm: .random(using: &random), labelSmoothing: unit(),
-        weightAverage: Bool.random(using: &random) ? 0.5 + unit() / 4 : nil, testFlip: .random(using: &random),
+        weightAverage: Bool.random(using: &random) ? 0.5 + unit() / 4 : nil,
+        testViews: .init(flips: .random(using: &random), shift: .random(in: 0...3, using: &random)),
         onNonFinite: TrainingConfiguration.OnNonFinite.allCases.randomElement(using: &random)!),
       parallel: parallel,
       checkpoint: .init(every: interval(), keep: count()))

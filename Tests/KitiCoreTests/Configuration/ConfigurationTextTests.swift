@@ -54,6 +54,7 @@ final class ConfigurationTextTests: XCTestCase {
         labelSmoothing: 0.0
         weightAverage: null
         testFlip: false
+        testShift: 0
         onNonFinite: stop
       parallel:
         bucketMiB: 0.5

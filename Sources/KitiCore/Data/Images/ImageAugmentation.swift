@@ -38,17 +38,22 @@ public struct ImageAugmentation: Sendable, Equatable {
   public static let none = ImageAugmentation()
 
   /// One look at an image.
-  package struct Look: Sendable, Equatable {
-    /// Output pixel (y, x) shows pixel (y + down, x + right) of the image.
-    package var down = 0
-    package var right = 0
+  public struct Look: Sendable, Equatable {
+    /// Output pixel (y, x) shows pixel (y + down, x + right) of the image; what lies beyond its edge is as `padding` says.
+    public var down: Int
+    public var right: Int
     /// Whether what has been moved is mirrored.
-    package var isMirrored = false
+    public var isMirrored: Bool
     /// Rows and columns of the output that are covered.
     package var coveredRows = 0..<0
     package var coveredColumns = 0..<0
 
-    package init() {}
+    /// An image as it is, unless told otherwise.
+    public init(down: Int = 0, right: Int = 0, isMirrored: Bool = false) {
+      self.down = down
+      self.right = right
+      self.isMirrored = isMirrored
+    }
   }
 
   /// The look at a sample's image in an epoch.

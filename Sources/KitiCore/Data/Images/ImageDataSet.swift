@@ -99,7 +99,7 @@ public final class ImageDataSet: SampleSource, @unchecked Sendable {
   ///
   /// - Parameters:
   ///   - sample: its index in the split.
-  ///   - view: `.plain`, or augmented as training sees it.
+  ///   - view: as it is, as a look shows it, or augmented as training sees it.
   ///   - input: `inputShape`, filled on return; normalised to mean 0 and deviation 1 over the training split.
   ///   - target: one element: the number of the class.
   /// - Throws: `KitiError`: `.usage` for an index or buffers that do not fit, `.badData` when it cannot be read.
@@ -119,10 +119,12 @@ public final class ImageDataSet: SampleSource, @unchecked Sendable {
           + "\(target.count).",
         remedy: "")
     }
-    var look = ImageAugmentation.Look()
-    if case .training(let seed, let epoch) = view {
-      look = augmentation.look(seed: seed, epoch: epoch, sample: sample, shape: shape)
-    }
+    let look =
+      switch view {
+      case .plain: ImageAugmentation.Look()
+      case .look(let look): look
+      case .training(let seed, let epoch): augmentation.look(seed: seed, epoch: epoch, sample: sample, shape: shape)
+      }
     target[0] = Float(part.labels.pointer[sample])
     if let images = part.images {
       self.view.show(images.pointer + sample * shape.size, look, input.baseAddress!)

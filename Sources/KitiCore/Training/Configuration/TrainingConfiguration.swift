@@ -32,14 +32,14 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var labelSmoothing: Double
   /// Decay of the moving average of the weights that is evaluated in their place; nil evaluates the weights themselves.
   public var weightAverage: Double?
-  /// Whether evaluation takes the mean of the predictions for an image and for its mirror image.
-  public var testFlip: Bool
+  /// The looks at a test image of whose predictions evaluation takes the mean (`testFlip`, `testShift`).
+  public var testViews: TestViews
   public var onNonFinite: OnNonFinite
 
   public init(
     epochs: Int, batch: Batch, accumulation: Int = 1, clipNorm: Double? = nil,
     evaluateEvery: Interval = .epochs(1), syncBatchNorm: Bool = false, labelSmoothing: Double = 0,
-    weightAverage: Double? = nil, testFlip: Bool = false, onNonFinite: OnNonFinite = .stop
+    weightAverage: Double? = nil, testViews: TestViews = .plain, onNonFinite: OnNonFinite = .stop
   ) {
     self.epochs = epochs
     self.batch = batch
@@ -49,13 +49,13 @@ public struct TrainingConfiguration: Sendable, Equatable {
     self.syncBatchNorm = syncBatchNorm
     self.labelSmoothing = labelSmoothing
     self.weightAverage = weightAverage
-    self.testFlip = testFlip
+    self.testViews = testViews
     self.onNonFinite = onNonFinite
   }
 
   /// What an evaluation is of, where it is not of the weights and samples as they are.
   public var evaluationRemarks: [String] {
-    (weightAverage == nil ? [] : ["averaged weights"]) + (testFlip ? ["flipped images too"] : [])
+    (weightAverage == nil ? [] : ["averaged weights"]) + testViews.remarks
   }
 }
 
@@ -63,7 +63,7 @@ extension TrainingConfiguration {
   package init(_ section: ConfigurationSection) throws {
     try section.accept([
       "epochs", "batch", "globalBatch", "accumulation", "clipNorm", "evaluateEvery", "syncBatchNorm",
-      "labelSmoothing", "weightAverage", "testFlip", "onNonFinite",
+      "labelSmoothing", "weightAverage", "testFlip", "testShift", "onNonFinite",
     ])
     epochs = try section.required("epochs", .count)
     batch = try Self.batch(section)
@@ -73,7 +73,9 @@ extension TrainingConfiguration {
     syncBatchNorm = try section.value("syncBatchNorm", .boolean(), default: false)
     labelSmoothing = try section.value("labelSmoothing", .number(.zeroToBelowOne), default: 0)
     weightAverage = try section.optional("weightAverage", .number(.betweenZeroAndOne))
-    testFlip = try section.value("testFlip", .boolean(), default: false)
+    testViews = TestViews(
+      flips: try section.value("testFlip", .boolean(), default: false),
+      shift: try section.value("testShift", .integer(0...1 << 16), default: 0))
     onNonFinite = try section.value("onNonFinite", .choice, default: .stop)
     if case .global(let size) = batch, size % accumulation != 0 {
       throw section.impossible(
@@ -108,7 +110,8 @@ extension TrainingConfiguration {
       ("epochs", .integer(epochs)), size, ("accumulation", .integer(accumulation)),
       ("clipNorm", clipNorm.map { .number($0) } ?? .null), ("evaluateEvery", .interval(evaluateEvery)),
       ("syncBatchNorm", .boolean(syncBatchNorm)), ("labelSmoothing", .number(labelSmoothing)),
-      ("weightAverage", weightAverage.map { .number($0) } ?? .null), ("testFlip", .boolean(testFlip)),
+      ("weightAverage", weightAverage.map { .number($0) } ?? .null), ("testFlip", .boolean(testViews.flips)),
+      ("testShift", .integer(testViews.shift)),
       ("onNonFinite", .text(onNonFinite.rawValue)),
     ])
   }

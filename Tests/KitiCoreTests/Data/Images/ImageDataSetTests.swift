@@ -66,6 +66,27 @@ final class ImageDataSetTests: ImageTestCase {
     XCTAssertGreaterThan(changed, 120)
   }
 
+  /// A look moves with the padding of the data set's augmentation, whatever else that has.
+  func testLooksMoveAndMirrorImages() throws {
+    let path = try makeImages(shape: [4, 5, 3])
+    for padding in ImageAugmentation.Padding.allCases {
+      let dataSet = try ImageDataSet(
+        path: path, augmentation: .init(crop: 1, padding: padding, flip: .random, cutout: 3))
+      let plain = try read(dataSet, .test, 1).input
+      XCTAssertEqual(try read(dataSet, .test, 1, view: .look(.init())).input, plain)
+      for (down, right, isMirrored) in [(1, 0, false), (-2, 3, false), (0, 0, true), (2, -1, true)] {
+        let look = ImageAugmentation.Look(down: down, right: right, isMirrored: isMirrored)
+        let seen = try read(dataSet, .test, 1, view: .look(look)).input
+        for place in 0..<60 {
+          var (y, x) = (place / 15 + down, (isMirrored ? 4 - place / 3 % 5 : place / 3 % 5) + right)
+          let isInside = (0..<4).contains(y) && (0..<5).contains(x)
+          (y, x) = (y < 0 ? -y : y > 3 ? 6 - y : y, x < 0 ? -x : x > 4 ? 8 - x : x)
+          XCTAssertEqual(seen[place], isInside || padding == .reflect ? plain[(y * 5 + x) * 3 + place % 3] : 0)
+        }
+      }
+    }
+  }
+
   func testReadingAllocatesNoObjects() throws {
     let augmentation = ImageAugmentation(crop: 2, padding: .reflect, flip: .alternating, cutout: 2)
     let path = try makeImages(shape: [16, 16, 3])
