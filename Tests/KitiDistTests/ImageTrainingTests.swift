@@ -26,8 +26,12 @@ final class ImageTrainingTests: ProgramTestCase {
   func testResumedRunOnOneRankIsBitForBitTheUninterruptedOne() throws { try checkResume(ranks: nil) }
   func testResumedRunOnTwoRanksIsBitForBitTheUninterruptedOne() throws { try checkResume(ranks: 2) }
 
-  private func checkResume(ranks: Int?) throws {
-    let set = everything + ["checkpoint={every: 5 steps, keep: 9}"]
+  func testResumedRunWithOrthogonalizedMomentumIsBitForBitTheUninterruptedOne() throws {
+    try checkResume(ranks: 2, set: ["optimizer={kind: muon, learningRate: 0.02, weightDecay: 5e-4}"])
+  }
+
+  private func checkResume(ranks: Int?, set more: [String] = []) throws {
+    let set = everything + ["checkpoint={every: 5 steps, keep: 9}"] + more
     try program.succeed(train("whole", maxSteps: 10, set: set), ranks: ranks)
     try program.succeed(train("parts", maxSteps: 5, set: set), ranks: ranks)
     try program.succeed(train(resume: "parts", maxSteps: 10, set: set), ranks: ranks)
@@ -64,7 +68,8 @@ final class ImageTrainingTests: ProgramTestCase {
       XCTAssertEqual(object["accuracy"] as? Double, last.number("accuracy"))
       XCTAssertEqual(try XCTUnwrap(object["loss"] as? Double), try XCTUnwrap(last.number("loss")), accuracy: 1e-5)
       XCTAssertEqual(object["samples"] as? Int, 9)
-      XCTAssertEqual(object["with"] as? [String], ["averaged weights", "images moved by up to 1 pixel too", "flipped images too"])
+      XCTAssertEqual(
+        object["with"] as? [String], ["averaged weights", "images moved by up to 1 pixel too", "flipped images too"])
     }
   }
 
@@ -77,6 +82,10 @@ final class ImageTrainingTests: ProgramTestCase {
       (burgers + ["model={kind: fno1d}", "training.testShift=1"], ["training.testShift", "no images"]),
       (["training.testShift=32"], ["training.testShift is 32", "32 x 32"]),
       (burgers + ["model={kind: fno1d}", "training.syncBatchNorm=true"], ["training.syncBatchNorm"]),
+      (
+        burgers + ["model={kind: fno1d}", "optimizer={kind: muon, learningRate: 0.02}"],
+        ["optimizer.kind is muon", "no convolutions"]
+      ),
       (burgers + ["model={kind: fno1d}", "training.labelSmoothing=0.1"], ["training.labelSmoothing", "no classes"]),
       (["model.collision.divide=[5, 8, 4]"], ["stages/0/0", "collision.divide 5", "[1024 places, 4 channels]"]),
     ] {

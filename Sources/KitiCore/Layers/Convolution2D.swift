@@ -1,4 +1,5 @@
-/// A convolution of images with square kernels and zero padding of half a kernel (LeCun et al. 1989), without a bias.
+/// A convolution of images with square kernels and zero padding of half a kernel (LeCun et al. 1989), without a bias: a
+/// batch norm follows.
 ///
 /// Input `[height, width, in]`, output `[⌈height/stride⌉, ⌈width/stride⌉, out]` for odd kernels; `weight`
 /// `[kernel, kernel, in, out]` starts normal with the deviation √(2 / (kernel² · out)) (He et al. 2015, §2.2, in its
@@ -27,7 +28,8 @@ public final class Convolution2D: Layer {
     let deviation = (2 / Float(kernel * kernel * outputs)).squareRoot()
     weight = Parameter(
       "\(path)/weight", shape: [kernel, kernel, inputShape[2], outputs],
-      initialization: startsAsIdentity ? .identity(deviation: deviation) : .normal(deviation: deviation))
+      initialization: startsAsIdentity ? .identity(deviation: deviation) : .normal(deviation: deviation),
+      isScaleInvariant: true)
     // With few inputs a tile's transforms cost more than the multiplications they save.
     self.kernel =
       WinogradConvolution.fits(shape) && shape.inputs >= 8

@@ -21,6 +21,8 @@ public final class Parameter: @unchecked Sendable {
   public let initialization: Initialization
   /// Whether it shifts normalized numbers: an optimizer may give shifts a rate of their own.
   public let isShift: Bool
+  /// Whether a batch norm undoes its length, so that only its direction counts; the last dimension is the outputs'.
+  public let isScaleInvariant: Bool
   public let count: Int
 
   /// Set when the parameter is laid out in a store.
@@ -31,11 +33,15 @@ public final class Parameter: @unchecked Sendable {
   /// Where it ends in the store, with the gap behind it.
   package internal(set) var endInStore = 0
 
-  public init(_ path: String, shape: [Int], initialization: Initialization, isShift: Bool = false) {
+  public init(
+    _ path: String, shape: [Int], initialization: Initialization, isShift: Bool = false,
+    isScaleInvariant: Bool = false
+  ) {
     self.path = path
     self.shape = shape
     self.initialization = initialization
     self.isShift = isShift
+    self.isScaleInvariant = isScaleInvariant
     count = shape.reduce(1, *)
     values = Parameter.unplaced
     gradients = Parameter.unplaced

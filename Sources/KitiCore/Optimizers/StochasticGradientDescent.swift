@@ -8,7 +8,7 @@ public final class StochasticGradientDescent: Optimizer {
   public let nesterov: Bool
   public let weightDecay: Float
 
-  private let velocity: AlignedBuffer<Float>
+  let velocity: AlignedBuffer<Float>
   /// The whole store, cut where the rate changes.
   private let parts: [(range: Range<Int>, rate: Float)]
 

@@ -22,6 +22,11 @@ public enum Experiment {
         remedy: "Set it to false.")
     }
     try configuration.training.testViews.check(inputShape: dataSet.inputShape)
+    if case .muon = configuration.optimizer.rule, !model.parameters.contains(where: \.isScaleInvariant) {
+      throw KitiError(
+        .usage, "optimizer.kind is muon, and the model has no convolutions with batch norm behind them.",
+        remedy: "Choose another one, such as adam.")
+    }
     if configuration.training.labelSmoothing > 0, dataSet.classCount == nil {
       throw KitiError(
         .usage, "training.labelSmoothing is above 0, and the data set has no classes.", remedy: "Set it to 0.")
@@ -104,6 +109,9 @@ public enum Experiment {
     case .lars(let values):
       LARS(
         store: store, shard: shard, momentum: Float(values.momentum), weightDecay: decay, trust: Float(values.trust))
+    case .muon(let values):
+      Muon(
+        store: store, momentum: Float(values.momentum), othersRate: Float(values.othersRate), weightDecay: decay)
     }
   }
 }

@@ -180,7 +180,7 @@ final class ConfigurationErrorTests: XCTestCase {
   func testAKeyOfAnotherKindSaysWhereItBelongs() {
     XCTAssertEqual(
       message(spread("  learningRate: 1e-3", "  momentum: 0.9\n  learningRate: 1e-3")),
-      "run.yaml, line 14: 'optimizer.momentum' belongs to kind sgd and lars, but 'optimizer.kind' is adam. "
+      "run.yaml, line 14: 'optimizer.momentum' belongs to kind sgd, lars and muon, but 'optimizer.kind' is adam. "
         + "Remove the key or change the kind. "
         + "Valid keys here: kind, learningRate, referenceBatch, weightDecay, beta1, beta2, epsilon, schedule.")
     XCTAssertEqual(
@@ -260,6 +260,11 @@ final class ConfigurationErrorTests: XCTestCase {
       message(spread, overrides: ["training.syncBatchNorm=true", "parallel.progress=thread"]),
       "--set parallel.progress=thread: 'parallel.progress' is thread, but 'training.syncBatchNorm' is true. "
         + "Batch norm over all ranks communicates in the middle of a pass, from the computing thread: use poll.")
+    XCTAssertEqual(
+      message(
+        spread, overrides: ["optimizer={kind: muon, learningRate: 0.02}", "parallel.shardOptimizer=true"]),
+      "--set parallel.shardOptimizer=true: 'parallel.shardOptimizer' is true, but 'optimizer.kind' is muon. "
+        + "Muon needs whole layers on every rank: leave shardOptimizer out, or choose another optimizer.")
   }
 
   func testValuesWithoutCodeBehindThemAreRefused() {

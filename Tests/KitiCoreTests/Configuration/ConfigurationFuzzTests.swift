@@ -145,6 +145,7 @@ extension Configuration {
           .adam(adam), .adamw(adam), .sgd(.init(momentum: 0.5 + unit() / 2, nesterov: true)),
           .sgd(.init(shiftRate: positive())),
           .lars(.init(momentum: unit(), trust: positive())),
+          .muon(.init(momentum: 0.5 + unit() / 4, othersRate: positive())),
         ].randomElement(using: &random)!,
         learningRate: learningRate, referenceBatch: Bool.random(using: &random) ? count() : nil, weightDecay: unit(),
         schedule: .init(
@@ -165,6 +166,7 @@ extension Configuration {
     configuration.parallel.watchdogSeconds = Bool.random(using: &random) ? 0 : positive()
     configuration.parallel.timingEvery = count()
     if configuration.training.syncBatchNorm { configuration.parallel.progress = .poll }
+    if case .muon = configuration.optimizer.rule { configuration.parallel.shardOptimizer = false }
     return configuration
   }
 }

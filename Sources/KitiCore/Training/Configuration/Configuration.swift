@@ -101,6 +101,11 @@ extension Configuration {
         "progress", "is thread, but 'training.syncBatchNorm' is true",
         remedy: "Batch norm over all ranks communicates in the middle of a pass, from the computing thread: use poll.")
     }
+    if parallel.shardOptimizer, case .muon = optimizer.rule {
+      throw try section.section("parallel").impossible(
+        "shardOptimizer", "is true, but 'optimizer.kind' is muon",
+        remedy: "Muon needs whole layers on every rank: leave shardOptimizer out, or choose another optimizer.")
+    }
   }
 
   private var node: ConfigurationNode {

@@ -53,10 +53,11 @@ package struct ConfigurationSection {
       }
       if keys.contains(entry.key) { continue }
       let homes = others.filter { $0.value.contains(entry.key) }.map(\.key)
-      if let kind, !homes.isEmpty {
+      if let kind, let last = homes.last {
         if entry.isRemoved { continue }
+        let others = homes.dropLast().joined(separator: ", ")
         throw entry.origin.error(
-          "'\(dotted(entry.key))' belongs to kind \(homes.joined(separator: " and ")), "
+          "'\(dotted(entry.key))' belongs to kind \(others.isEmpty ? last : "\(others) and \(last)"), "
             + "but '\(dotted("kind"))' is \(kind).",
           remedy: "Remove the key or change the kind. \(valid)")
       }

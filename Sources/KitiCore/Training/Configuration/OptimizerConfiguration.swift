@@ -10,6 +10,8 @@ public struct OptimizerConfiguration: Sendable, Equatable {
     case adamw(AdamConfiguration)
     /// Stochastic gradient descent with a rate for each layer, for large batches.
     case lars(LARSConfiguration)
+    /// Momentum orthogonalized for the filters of convolutions.
+    case muon(MuonConfiguration)
   }
 
   public var rule: Rule
@@ -61,6 +63,19 @@ public struct LARSConfiguration: Sendable, Equatable {
   }
 }
 
+/// The values of Muon.
+public struct MuonConfiguration: Sendable, Equatable {
+  /// Above 0 and below 1.
+  public var momentum: Double
+  /// How many times the learning rate of filters everything else learns with, by stochastic gradient descent.
+  public var othersRate: Double
+
+  public init(momentum: Double = 0.9, othersRate: Double = 10) {
+    self.momentum = momentum
+    self.othersRate = othersRate
+  }
+}
+
 /// The values of Adam and AdamW.
 public struct AdamConfiguration: Sendable, Equatable {
   /// Decay of the mean of the gradient, from 0 to below 1.
@@ -79,7 +94,7 @@ public struct AdamConfiguration: Sendable, Equatable {
 
 extension OptimizerConfiguration {
   private enum Kind: String, CaseIterable {
-    case sgd, adam, adamw, lars
+    case sgd, adam, adamw, lars, muon
   }
 
   package init(_ section: ConfigurationSection) throws {
@@ -89,12 +104,13 @@ extension OptimizerConfiguration {
       case .sgd: SGDConfiguration.keys
       case .adam, .adamw: AdamConfiguration.keys
       case .lars: LARSConfiguration.keys
+      case .muon: MuonConfiguration.keys
       }
     try section.accept(
       ["kind", "learningRate", "referenceBatch", "weightDecay"] + own + ["schedule"], kind: kind.rawValue,
       others: [
         "sgd": SGDConfiguration.keys, "adam": AdamConfiguration.keys, "adamw": AdamConfiguration.keys,
-        "lars": LARSConfiguration.keys,
+        "lars": LARSConfiguration.keys, "muon": MuonConfiguration.keys,
       ])
     rule =
       switch kind {
@@ -102,6 +118,7 @@ extension OptimizerConfiguration {
       case .adam: .adam(try AdamConfiguration(section))
       case .adamw: .adamw(try AdamConfiguration(section))
       case .lars: .lars(try LARSConfiguration(section))
+      case .muon: .muon(try MuonConfiguration(section))
       }
     learningRate = try section.required("learningRate", .number(.positive))
     referenceBatch = try section.optional("referenceBatch", .count)
@@ -122,6 +139,7 @@ extension OptimizerConfiguration {
       case .adam(let values): (.adam, values.entries)
       case .adamw(let values): (.adamw, values.entries)
       case .lars(let values): (.lars, values.entries)
+      case .muon(let values): (.muon, values.entries)
       }
     return .section(
       [
@@ -160,6 +178,20 @@ extension LARSConfiguration {
 
   fileprivate var entries: [(String, ConfigurationNode)] {
     [("momentum", .number(momentum)), ("trust", .number(trust))]
+  }
+}
+
+extension MuonConfiguration {
+  fileprivate static let keys = ["momentum", "othersRate"]
+
+  fileprivate init(_ section: ConfigurationSection) throws {
+    let standard = MuonConfiguration()
+    momentum = try section.value("momentum", .number(.betweenZeroAndOne), default: standard.momentum)
+    othersRate = try section.value("othersRate", .number(.positive), default: standard.othersRate)
+  }
+
+  fileprivate var entries: [(String, ConfigurationNode)] {
+    [("momentum", .number(momentum)), ("othersRate", .number(othersRate))]
   }
 }
 
