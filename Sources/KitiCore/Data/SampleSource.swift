@@ -27,9 +27,11 @@ public protocol SampleSource: AnyObject, Sendable {
 
 /// How a sample is looked at.
 public enum SampleView: Sendable, Equatable {
-  case plain
   /// An image moved and mirrored; fields stay as they are.
   case look(ImageAugmentation.Look)
   /// Augmented, if the data set is: a pure function of the seed, the epoch and the sample's index, whatever rank reads it.
   case training(seed: UInt64, epoch: Int)
+
+  /// As it is.
+  public static let plain = SampleView.look(ImageAugmentation.Look())
 }

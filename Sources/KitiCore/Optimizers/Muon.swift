@@ -15,14 +15,13 @@
 ///
 /// Everything else is left to stochastic gradient descent with Nesterov momentum and a rate of its own.
 public final class Muon: Optimizer {
+  /// Its velocity is that of the filters, too.
   private let others: StochasticGradientDescent
   private let othersRate: Float
-  private let momentum: Float
-  private let velocity: AlignedBuffer<Float>
   private let filters: [Filters]
   /// The stretches of the store that are no filters.
   private let rest: [Range<Int>]
-  private var product = NewtonSchulz()
+  private let product: NewtonSchulz
 
   /// A weight as a matrix.
   private struct Filters {
@@ -37,11 +36,9 @@ public final class Muon: Optimizer {
   ///   - othersRate: how many times the learning rate everything but filters learns with.
   ///   - weightDecay: of everything but filters.
   public init(store: ParameterStore, momentum: Float = 0.9, othersRate: Float = 1, weightDecay: Float = 0) {
-    self.momentum = momentum
     self.othersRate = othersRate
     others = StochasticGradientDescent(
       count: store.count, momentum: momentum, nesterov: true, weightDecay: weightDecay)
-    velocity = others.velocity
     var (filters, rest, end): ([Filters], [Range<Int>], Int) = ([], [], 0)
     for (parameter, range) in zip(store.parameters, store.ranges) where parameter.isScaleInvariant {
       let columns = parameter.shape.last!
@@ -51,17 +48,18 @@ public final class Muon: Optimizer {
     }
     self.filters = filters
     self.rest = (rest + [end..<store.count]).filter { !$0.isEmpty }
-    for filter in filters { product.makeRoom(rows: filter.rows, columns: filter.columns) }
+    product = NewtonSchulz(
+      count: filters.map(\.range.count).max() ?? 0, rank: filters.map(\.rank).max() ?? 0)
   }
 
-  public var state: [(name: String, buffer: AlignedBuffer<Float>)] { [("velocity", velocity)] }
+  public var state: [(name: String, buffer: AlignedBuffer<Float>)] { others.state }
 
   /// - Parameter range: must be the whole store: orthogonal is only a whole matrix.
   public func update(
     values: UnsafeMutablePointer<Float>, gradients: UnsafeMutablePointer<Float>, range: Range<Int>,
     learningRate: Float, step: Int, gradientScale: Float
   ) {
-    precondition(range == 0..<velocity.count, "a part of the store has parts of matrices")
+    precondition(range == 0..<others.velocity.count, "a part of the store has parts of matrices")
     for stretch in rest {
       others.update(
         values: values, gradients: gradients, range: stretch, learningRate: learningRate * othersRate, step: step,
@@ -69,7 +67,7 @@ public final class Muon: Optimizer {
     }
     for filter in filters {
       let start = filter.range.lowerBound
-      update(filter, values + start, gradients + start, velocity.pointer + start, learningRate, gradientScale)
+      update(filter, values + start, gradients + start, others.velocity.pointer + start, learningRate, gradientScale)
     }
   }
 
@@ -77,7 +75,7 @@ public final class Muon: Optimizer {
     _ filter: Filters, _ values: UnsafeMutablePointer<Float>, _ gradients: UnsafeMutablePointer<Float>,
     _ velocity: UnsafeMutablePointer<Float>, _ learningRate: Float, _ gradientScale: Float
   ) {
-    let (count, momentum, direction) = (filter.range.count, momentum, product.input)
+    let (count, momentum, direction) = (filter.range.count, others.momentum, product.input)
     forEachRow(0..<count) { at in
       let gradient = load(gradients + at) * gradientScale
       let sum = gradient.addingProduct(load(velocity + at), Vector(repeating: momentum))
@@ -105,27 +103,27 @@ private struct NewtonSchulz {
   static let steps = 5
   static let coefficients: (Float, Float, Float) = (3.4445, -4.7750, 2.0315)
 
-  private var matrices = [AlignedBuffer<Float>(count: 0), AlignedBuffer<Float>(count: 0)]
-  private var squares = [AlignedBuffer<Float>(count: 0), AlignedBuffer<Float>(count: 0)]
+  private let matrices: (AlignedBuffer<Float>, AlignedBuffer<Float>)
+  private let squares: (AlignedBuffer<Float>, AlignedBuffer<Float>)
 
-  mutating func makeRoom(rows: Int, columns: Int) {
-    let rank = min(rows, columns)
-    if matrices[0].count < rows * columns { matrices = matrices.map { _ in AlignedBuffer(count: rows * columns) } }
-    if squares[0].count < rank * rank { squares = squares.map { _ in AlignedBuffer(count: rank * rank) } }
+  /// For matrices of up to `count` numbers and a rank up to `rank`.
+  init(count: Int, rank: Int) {
+    matrices = (AlignedBuffer(count: count), AlignedBuffer(count: count))
+    squares = (AlignedBuffer(count: rank * rank), AlignedBuffer(count: rank * rank))
   }
 
   /// Where the matrix has to be, row by row.
-  var input: UnsafeMutablePointer<Float> { matrices[0].pointer }
+  var input: UnsafeMutablePointer<Float> { matrices.0.pointer }
 
   /// - Returns: nil for a matrix of zeros.
   func orthogonalize(rows: Int, columns: Int) -> UnsafePointer<Float>? {
     let (count, rank) = (rows * columns, min(rows, columns))
-    var (x, next) = (matrices[0].pointer, matrices[1].pointer)
+    var (x, next) = (matrices.0.pointer, matrices.1.pointer)
     let length = Float(sumOfSquares(x, count: count).squareRoot())
     guard length > 0 else { return nil }
     rescale(x, by: 1 / length, count: count)
     let (a, b, c) = Self.coefficients
-    let (square, polynomial) = (squares[0].pointer, squares[1].pointer)
+    let (square, polynomial) = (squares.0.pointer, squares.1.pointer)
     for _ in 0..<Self.steps {
       let matrix = Matrix(UnsafePointer(x), rowStride: columns)
       if rows >= columns {

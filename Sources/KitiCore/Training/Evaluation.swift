@@ -16,7 +16,7 @@ public struct Evaluation {
     self.model = model
     self.objective = objective
     self.dataSet = dataSet
-    self.views = views == .plain ? [.plain] : views.looks.map { .look($0) }
+    self.views = views.looks.map { .look($0) }
     inputs = AlignedBuffer(count: model.capacity * dataSet.inputShape.reduce(1, *))
     targets = AlignedBuffer(count: model.capacity * dataSet.targetShape.reduce(1, *))
     mean = AlignedBuffer(count: self.views.count > 1 ? model.capacity * model.outputShape.reduce(1, *) : 0)

@@ -121,7 +121,6 @@ public final class ImageDataSet: SampleSource, @unchecked Sendable {
     }
     let look =
       switch view {
-      case .plain: ImageAugmentation.Look()
       case .look(let look): look
       case .training(let seed, let epoch): augmentation.look(seed: seed, epoch: epoch, sample: sample, shape: shape)
       }

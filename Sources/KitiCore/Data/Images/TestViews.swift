@@ -14,7 +14,7 @@ public struct TestViews: Sendable, Equatable {
   /// Images as they are.
   public static let plain = TestViews()
 
-  /// (2 · shift + 1)² moves, each twice if images are mirrored; the image as it is comes first if it is the only one.
+  /// (2 · shift + 1)² moves, each twice if images are mirrored. One of them is the image as it is.
   package var looks: [ImageAugmentation.Look] {
     let moves = -shift...shift
     return moves.flatMap { down in
