@@ -3,11 +3,11 @@
 
     torchrun --nproc_per_node 2 train-cifar10-with-pytorch.py data/cifar10.h5 [--epochs 20] [--seed 1]
 
-Needs torch==2.13.0+cpu, numpy and h5py from PyPI. The recipe, whose accuracy results/cifar10.md has beside
-kiti-dist's: a global batch of 128 divided over the processes (batch norm sees a process's share), SGD at a learning rate of 0.1 with
-Nesterov momentum, weight decay 5e-4 on everything, two epochs of warm-up and a cosine, crops of images padded by 4, mirrored in every
-second epoch. Random numbers and initial weights are PyTorch's. Prints the test accuracy after each epoch, of the images as they are and of
-the mean with their mirror images.
+Needs torch==2.13.0+cpu, numpy and h5py from PyPI. The recipe, whose accuracy results/cifar10.md has beside kiti-dist's: a
+global batch of 128 divided over the processes (batch norm sees a process's share), SGD at a learning rate of 0.1 with
+Nesterov momentum, weight decay 5e-4 on everything, two epochs of warm-up and a cosine, crops of images padded by 4, mirrored
+in every second epoch. Random numbers and initial weights are PyTorch's. Prints the test accuracy after each epoch, of the
+images as they are and of the mean with their mirror images.
 """
 
 import argparse
