@@ -7,26 +7,35 @@ import Glibc
 public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable {
   public let pointer: UnsafeMutablePointer<Element>
   public let count: Int
-
-  /// Large blocks ask for pages of this size: passes over a batch's activations with pages of 4 KiB spend much of their
-  /// time looking up addresses, above all in a virtual machine.
-  private static var hugePage: Int { 1 << 21 }
+  /// What the block lies in; nil where it has memory of its own.
+  private let pages: HugePages?
 
   /// - Parameter count: number of elements; 0 is allowed.
   public init(count: Int) {
-    let bytes = max(64, (count * MemoryLayout<Element>.stride + 63) / 64 * 64)
-    let isLarge = bytes >= Self.hugePage
-    guard let raw = aligned_alloc(isLarge ? Self.hugePage : 64, bytes) else {
+    self.count = count
+    let bytes = Self.size(count)
+    let (start, pages): (UnsafeMutableRawPointer?, HugePages?) =
+      if bytes >= HugePages.pageSize {
+        (HugePages.allocate(bytes), nil)
+      } else if let block = HugePages.block(bytes) {
+        block
+      } else {
+        (nil, nil)
+      }
+    guard let start else {
       fatalError("out of memory: a workspace of \(bytes / 1_048_576) MiB could not be had")
     }
-    // Where the system has no huge pages to give, small ones do the same.
-    if isLarge { madvise(raw, bytes / Self.hugePage * Self.hugePage, MADV_HUGEPAGE) }
-    memset(raw, 0, bytes)
-    pointer = raw.bindMemory(to: Element.self, capacity: max(count, 1))
-    self.count = count
+    memset(start, 0, bytes)
+    pointer = start.bindMemory(to: Element.self, capacity: max(count, 1))
+    self.pages = pages
   }
 
-  deinit { free(pointer) }
+  deinit {
+    if let pages { pages.giveBack(UnsafeMutableRawPointer(pointer), Self.size(count)) } else { free(pointer) }
+  }
+
+  /// Bytes that a block takes: whole cache lines.
+  private static func size(_ count: Int) -> Int { max(64, (count * MemoryLayout<Element>.stride + 63) / 64 * 64) }
 
   public var buffer: UnsafeMutableBufferPointer<Element> { UnsafeMutableBufferPointer(start: pointer, count: count) }
 

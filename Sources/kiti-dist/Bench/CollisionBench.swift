@@ -154,7 +154,7 @@ private final class Subject {
 
   /// The batch forward and backward, once.
   func turn() {
-    velocity.buffer.update(from: UnsafeBufferPointer(start: start.pointer, count: start.count))
+    _ = velocity.buffer.update(from: UnsafeBufferPointer(start: start.pointer, count: start.count))
     let pass = Pass(isTraining: true, seed: 1, step: step, rank: rank)
     step += 1
     let begin = MPI.wallTime

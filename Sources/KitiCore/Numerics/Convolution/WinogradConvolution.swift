@@ -8,8 +8,9 @@ package final class WinogradConvolution: ConvolutionKernel {
   let plan: WinogradPlan
   let weights: WinogradWeights
   private let strip: WinogradStrip
-  /// What the next block of tiles reads and writes.
+  /// What the next block of tiles reads and writes, and the turns that it gets in the products of a whole block.
   private var ahead = ReadAhead(places: 0..<0)
+  private let turns: (output: Int, weightGradient: Int, inputGradient: Int)
   /// What is read of the current sample.
   let source: PaddedImage
   let gradient: PaddedImage
@@ -32,6 +33,7 @@ package final class WinogradConvolution: ConvolutionKernel {
   package init(_ shape: ConvolutionShape, capacity: Int) {
     precondition(WinogradConvolution.fits(shape))
     plan = WinogradPlan(shape, capacity: capacity)
+    turns = plan.turns
     strip = WinogradStrip(plan)
     weights = WinogradWeights(plan)
     source = PaddedImage(height: shape.height, width: shape.width, channels: shape.inputs)
@@ -68,7 +70,7 @@ package final class WinogradConvolution: ConvolutionKernel {
       ahead = ReadAhead(places: block.placesOfNext(samples: samples))
       ahead.add(source.values, channels: plan.shape.inputs)
       ahead.add(output, channels: plan.shape.outputs)
-      spreadAhead(products: 1)
+      ahead.spread(over: turns.output)
       convolve(inputTiles, through: outputProducts, block, into: target)
     }
   }
@@ -102,16 +104,11 @@ package final class WinogradConvolution: ConvolutionKernel {
         ahead.add(finish, channels: plan.shape.inputs)
         ahead.add(inputGradient, channels: plan.shape.inputs)
       }
-      spreadAhead(products: inputGradient == nil ? 1 : 2)
+      ahead.spread(over: turns.weightGradient + (inputGradient == nil ? 0 : turns.inputGradient))
       addWeightGradient(block, to: weightGradient)
       if let target { convolve(gradientInputTiles, through: inputProducts, block, into: target) }
     }
     if plan.keepsGradients { forEachPair { weights.addGradient($0, $1, to: weightGradient) } }
-  }
-
-  /// - Parameter products: of all blocks of channels, that a block of tiles takes part in.
-  private func spreadAhead(products: Int) {
-    ahead.spread(over: products * plan.inputs.blocks * plan.outputs.blocks * WinogradProduct.points)
   }
 
   @inline(__always)

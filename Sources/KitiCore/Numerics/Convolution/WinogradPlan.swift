@@ -61,6 +61,18 @@ struct WinogradPlan {
   /// tile's do, so that its transforms write to few pages.
   var isPointMajor: Bool { tiles > 32 }
 
+  /// Register tiles in the products of a whole block of tiles.
+  var turns: (output: Int, weightGradient: Int, inputGradient: Int) {
+    func sum(_ channels: Channels, _ turns: (_ columns: Int) -> Int) -> Int {
+      (0..<channels.blocks).reduce(0) { $0 + turns(channels.paddedCount(of: $1)) }
+    }
+    return (
+      inputs.blocks * sum(outputs) { WinogradProduct.turns(rows: tiles, columns: $0) },
+      sum(inputs) { rows in sum(outputs) { WinogradProduct.turns(rows: rows, columns: $0) } },
+      outputs.blocks * sum(inputs) { WinogradProduct.turns(rows: tiles, columns: $0) }
+    )
+  }
+
   /// Floats of the transformed weight between one input and one output block of channels. A cache line more between
   /// points keeps them from falling on the same lines of the cache.
   var weightPointStride: Int { inputs.blockSize * outputs.blockSize + 16 }

@@ -28,7 +28,7 @@ struct WinogradProduct {
   static let manyChannelsStride = points * 64 + 16
   static let pointMajorStride = 64
 
-  /// - Parameter ahead: gets a turn with each point.
+  /// - Parameter ahead: gets a turn with each register tile.
   @inline(never)
   func run(_ a: Input, _ b: Input, into c: Output, accumulate: Bool, ahead: inout ReadAhead) {
     switch self.a.row {
@@ -40,6 +40,22 @@ struct WinogradProduct {
     }
   }
 
+  /// Register tiles of a product, which is how many turns reading ahead gets.
+  static func turns(rows: Int, columns: Int) -> Int {
+    func tiles(_ tileRows: (Int) -> Int) -> Int {
+      var (left, count) = (rows, 0)
+      while left > 0 {
+        left -= tileRows(left)
+        count += 1
+      }
+      return count
+    }
+    let vectors = columns / width
+    let fours = width > 8 ? vectors / 4 : 0
+    let pairs = (vectors - 4 * fours) / 2
+    return points * ((fours + pairs) * tiles(tileRows) + vectors % 2 * tiles(narrowTileRows))
+  }
+
   private enum RowStride<let floats: Int> {}
 
   @inline(__always)
@@ -48,67 +64,67 @@ struct WinogradProduct {
     _ ahead: inout ReadAhead
   ) {
     for point in 0..<WinogradProduct.points {
-      ahead.advance()
       let left = a + point &* self.a.point
       let right = b + point &* self.b.point
       let target = c + point &* self.c.point
       var column = 0
       while width > 8, column &+ 4 &* width <= columns {
-        panel(Columns<4>.self, stride, left, right + column, target + column, accumulate)
+        panel(Columns<4>.self, stride, left, right + column, target + column, accumulate, &ahead)
         column &+= 4 &* width
       }
       while column &+ 2 &* width <= columns {
-        panel(Columns<2>.self, stride, left, right + column, target + column, accumulate)
+        panel(Columns<2>.self, stride, left, right + column, target + column, accumulate, &ahead)
         column &+= 2 &* width
       }
-      if column < columns { single(stride, left, right + column, target + column, accumulate) }
+      if column < columns { single(stride, left, right + column, target + column, accumulate, &ahead) }
     }
   }
 
   /// Two vectors of columns, or four where there are registers for them, in tiles of six or four rows.
   @inline(__always)
   private func panel<let columns: Int, let aRow: Int>(
-    _: Columns<columns>.Type, _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool
+    _: Columns<columns>.Type, _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool,
+    _ ahead: inout ReadAhead
   ) {
     var row = 0
     while row < rows {
-      let left = rows &- row
+      ahead.advance()
+      let count = Self.tileRows(rows &- row)
       let (aTile, cTile) = (a + row &* aRow, c + row &* self.c.row)
-      // Eight rows are two tiles of four, not one of six and one of two.
-      if left >= 6 && left != 8 {
-        tile(Zero<6, columns>.sums, stride, aTile, b, cTile, accumulate)
-        row &+= 6
-      } else if left >= 4 {
-        tile(Zero<4, columns>.sums, stride, aTile, b, cTile, accumulate)
-        row &+= 4
-      } else {
-        tile(Zero<2, columns>.sums, stride, aTile, b, cTile, accumulate)
-        row &+= 2
+      switch count {
+      case 6: tile(Zero<6, columns>.sums, stride, aTile, b, cTile, accumulate)
+      case 4: tile(Zero<4, columns>.sums, stride, aTile, b, cTile, accumulate)
+      default: tile(Zero<2, columns>.sums, stride, aTile, b, cTile, accumulate)
       }
+      row &+= count
     }
   }
 
   /// One vector of columns, in tiles of as many rows as there are registers for.
   @inline(__always)
   private func single<let aRow: Int>(
-    _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool
+    _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool, _ ahead: inout ReadAhead
   ) {
     var row = 0
     while row < rows {
-      let left = rows &- row
+      ahead.advance()
+      let count = Self.narrowTileRows(rows &- row)
       let (aTile, cTile) = (a + row &* aRow, c + row &* self.c.row)
-      if width > 8 && left >= 16 {
-        tile(Zero<16, 1>.sums, stride, aTile, b, cTile, accumulate)
-        row &+= 16
-      } else if left >= 8 {
-        tile(Zero<8, 1>.sums, stride, aTile, b, cTile, accumulate)
-        row &+= 8
-      } else {
-        tile(Zero<2, 1>.sums, stride, aTile, b, cTile, accumulate)
-        row &+= 2
+      switch count {
+      case 16: tile(Zero<16, 1>.sums, stride, aTile, b, cTile, accumulate)
+      case 8: tile(Zero<8, 1>.sums, stride, aTile, b, cTile, accumulate)
+      default: tile(Zero<2, 1>.sums, stride, aTile, b, cTile, accumulate)
       }
+      row &+= count
     }
   }
+
+  /// Rows of the next register tile. Eight are two tiles of four, not one of six and one of two.
+  @inline(__always)
+  private static func tileRows(_ left: Int) -> Int { left >= 6 && left != 8 ? 6 : left >= 4 ? 4 : 2 }
+
+  @inline(__always)
+  private static func narrowTileRows(_ left: Int) -> Int { width > 8 && left >= 16 ? 16 : left >= 8 ? 8 : 2 }
 
   /// The loops over rows and columns have constant bounds and are unrolled, so that the sums never leave the registers.
   @inline(__always)
