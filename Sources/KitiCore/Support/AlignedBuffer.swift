@@ -14,20 +14,13 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
   public init(count: Int) {
     self.count = count
     let bytes = Self.size(count)
-    let (start, pages): (UnsafeMutableRawPointer?, HugePages?) =
-      if bytes >= HugePages.pageSize {
-        (HugePages.allocate(bytes), nil)
-      } else if let block = HugePages.block(bytes) {
-        block
-      } else {
-        (nil, nil)
-      }
-    guard let start else {
+    let shared = bytes < HugePages.pageSize ? HugePages.block(bytes) : nil
+    guard let start = shared?.start ?? HugePages.allocate(bytes) else {
       fatalError("out of memory: a workspace of \(bytes / 1_048_576) MiB could not be had")
     }
     memset(start, 0, bytes)
     pointer = start.bindMemory(to: Element.self, capacity: max(count, 1))
-    self.pages = pages
+    pages = shared?.pages
   }
 
   deinit {
@@ -35,7 +28,7 @@ public final class AlignedBuffer<Element: BitwiseCopyable>: @unchecked Sendable 
   }
 
   /// Bytes that a block takes: whole cache lines.
-  private static func size(_ count: Int) -> Int { max(64, (count * MemoryLayout<Element>.stride + 63) / 64 * 64) }
+  private static func size(_ count: Int) -> Int { max(64, roundedUp(count * MemoryLayout<Element>.stride, 64)) }
 
   public var buffer: UnsafeMutableBufferPointer<Element> { UnsafeMutableBufferPointer(start: pointer, count: count) }
 

@@ -1,5 +1,6 @@
 import Foundation
 import KitiCore
+import Synchronization
 import XCTest
 
 final class AlignedBufferTests: XCTestCase {
@@ -37,7 +38,7 @@ final class AlignedBufferTests: XCTestCase {
 
   func testMemoryOfBlocksThatAreGoneIsGivenBack() throws {
     let before = try residentBytes()
-    // 2 GiB in all, of which at most three blocks at a time; none of them is the last one when it goes.
+    // 2 GiB in all, of which at most four blocks at a time; none of them is the last one when it goes.
     var kept: [AlignedBuffer<UInt8>] = []
     for _ in 0..<2_048 {
       kept.append(AlignedBuffer(count: 1 << 20))
@@ -47,29 +48,22 @@ final class AlignedBufferTests: XCTestCase {
   }
 
   func testThreadsGetBlocksOfTheirOwn() {
-    let failures = LockedCount()
+    let failures = Atomic(0)
     DispatchQueue.concurrentPerform(iterations: 8) { thread in
       var buffers: [AlignedBuffer<UInt8>] = []
       for index in 0..<200 {
         let buffer = AlignedBuffer<UInt8>(count: 1 + index * 37 % 5_000)
-        if !buffer.buffer.allSatisfy({ $0 == 0 }) { failures.add() }
+        if !buffer.buffer.allSatisfy({ $0 == 0 }) { failures.add(1, ordering: .relaxed) }
         buffer.buffer.update(repeating: UInt8(thread + 1))
         if index % 3 != 0 { buffers.append(buffer) }
       }
-      for buffer in buffers where !buffer.buffer.allSatisfy({ $0 == UInt8(thread + 1) }) { failures.add() }
+      for buffer in buffers where !buffer.buffer.allSatisfy({ $0 == UInt8(thread + 1) }) { failures.add(1, ordering: .relaxed) }
     }
-    XCTAssertEqual(failures.value, 0)
+    XCTAssertEqual(failures.load(ordering: .relaxed), 0)
   }
 
   private func residentBytes() throws -> Int {
     let fields = try String(contentsOfFile: "/proc/self/statm", encoding: .utf8).split(separator: " ")
     return try XCTUnwrap(Int(fields[1])) * Int(sysconf(Int32(_SC_PAGESIZE)))
   }
-}
-
-private final class LockedCount: @unchecked Sendable {
-  private let lock = NSLock()
-  private var count = 0
-  var value: Int { lock.withLock { count } }
-  func add() { lock.withLock { count += 1 } }
 }

@@ -114,6 +114,3 @@ final class PaddedImage {
     }
   }
 }
-
-/// The next multiple.
-func roundedUp(_ count: Int, _ multiple: Int) -> Int { (count + multiple - 1) / multiple * multiple }
