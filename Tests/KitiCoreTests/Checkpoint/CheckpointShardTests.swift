@@ -52,7 +52,7 @@ final class CheckpointShardTests: MPITestCase {
       for otherBucket in ParallelSample.bucketSizes {
         let other = try self.shard(sample, bucketMiB: otherBucket)
         let mine = part(other, of: nil)
-        try Checkpoint.read(
+        _ = try Checkpoint.read(
           from: path("shards.h5"), into: sample.store, optimizerState: mine, shard: other, communicator: world)
         for (array, expected) in zip(mine, part(other, of: whole)) {
           for (piece, range) in other.pieces.flatMap({ piece in sample.store.ranges.map { (piece, $0.clamped(to: piece.range)) } }) {
@@ -64,7 +64,7 @@ final class CheckpointShardTests: MPITestCase {
         }
       }
       let again = ["mean", "square"].map { ($0, AlignedBuffer<Float>(count: sample.store.count)) }
-      try Checkpoint.read(from: path("shards.h5"), into: sample.store, optimizerState: again, communicator: world)
+      _ = try Checkpoint.read(from: path("shards.h5"), into: sample.store, optimizerState: again, communicator: world)
       for (array, expected) in zip(again, whole) { XCTAssertEqual(Array(array.1.buffer), Array(expected.buffer.buffer)) }
     }
   }
@@ -87,10 +87,10 @@ final class CheckpointShardTests: MPITestCase {
     try Checkpoint.write(
       to: path(), store: sample.store, optimizerState: [], residual: residual, state: state, configuration: "", communicator: world)
     residual.buffer.update(repeating: .nan)
-    try Checkpoint.read(from: path(), into: sample.store, optimizerState: [], residual: residual, communicator: world)
+    _ = try Checkpoint.read(from: path(), into: sample.store, optimizerState: [], residual: residual, communicator: world)
     XCTAssertEqual(residual.buffer.map(\.bitPattern), bits)
     // On one rank: the sum of what all have kept.
-    try Checkpoint.read(from: path(), into: sample.store, optimizerState: [], residual: residual, communicator: .single)
+    _ = try Checkpoint.read(from: path(), into: sample.store, optimizerState: [], residual: residual, communicator: .single)
     var total = sample.exactSum(ranks: world.size)
     total[3] = 0
     assertClose(Array(residual.buffer), total, within: 1e-6)
