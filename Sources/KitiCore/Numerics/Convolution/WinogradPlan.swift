@@ -29,7 +29,7 @@ struct WinogradPlan {
     func first(_ block: Int) -> Int { block &* blockSize }
     func count(of block: Int) -> Int { min(blockSize, count &- block &* blockSize) }
     /// With the zeros that fill the last vector.
-    func paddedCount(of block: Int) -> Int { (count(of: block) &+ width &- 1) / width &* width }
+    func paddedCount(of block: Int) -> Int { roundedUp(count(of: block), width) }
   }
 
   init(_ shape: ConvolutionShape, capacity: Int) {
