@@ -99,7 +99,9 @@ public struct CoefficientSchedule: Sendable {
   public init(_ configuration: CoefficientConfiguration, stepsPerEpoch: Int, epochs: Int) {
     self.configuration = configuration
     var length = stepsPerEpoch * epochs
-    if case .changing(_, _, _, let over?) = configuration { length = over.steps(perEpoch: stepsPerEpoch) }
+    if case .changing(_, _, _, let over?) = configuration {
+      length = over.steps(perEpoch: stepsPerEpoch, total: length)
+    }
     self.length = max(1, length)
   }
 

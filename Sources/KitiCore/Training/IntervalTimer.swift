@@ -1,17 +1,17 @@
 import KitiMPI
 
-/// When something that recurs is due: every so many steps or epochs, which all ranks know alike, or after a time, which
+/// When something that recurs is due: every so many steps, which all ranks know alike, or after a time, which
 /// one rank decides for all.
 struct IntervalTimer {
   private let everySteps: Int?
   private let everySeconds: Double?
   private var last = MPI.wallTime
 
-  init(_ interval: Interval, stepsPerEpoch: Int) {
-    switch interval {
-    case .epochs(let count): (everySteps, everySeconds) = (count * stepsPerEpoch, nil)
-    case .steps(let count): (everySteps, everySeconds) = (count, nil)
-    case .minutes(let length): (everySteps, everySeconds) = (nil, length * 60)
+  init(_ interval: Interval, stepsPerEpoch: Int, totalSteps: Int) {
+    if case .minutes(let length) = interval {
+      (everySteps, everySeconds) = (nil, length * 60)
+    } else {
+      (everySteps, everySeconds) = (interval.steps(perEpoch: stepsPerEpoch, total: totalSteps), nil)
     }
   }
 

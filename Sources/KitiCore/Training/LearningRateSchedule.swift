@@ -23,11 +23,12 @@ public struct LearningRateSchedule: Sendable, Equatable {
     let scale = configuration.referenceBatch.map { Double(globalBatch) / Double($0) } ?? 1
     base = configuration.learningRate * scale
     totalSteps = stepsPerEpoch * epochs
-    warmupSteps = configuration.schedule.warmup?.steps(perEpoch: stepsPerEpoch) ?? 0
+    warmupSteps = configuration.schedule.warmup?.steps(perEpoch: stepsPerEpoch, total: totalSteps) ?? 0
     shape =
       switch configuration.schedule.shape {
       case .constant: .constant
-      case .step(let every, let factor): .step(every: max(1, every.steps(perEpoch: stepsPerEpoch)), factor: factor)
+      case .step(let every, let factor):
+        .step(every: every.steps(perEpoch: stepsPerEpoch, total: totalSteps), factor: factor)
       case .cosine(let minimum): .cosine(minimum: minimum * scale)
       case .linear: .linear
       }
@@ -51,16 +52,5 @@ public struct LearningRateSchedule: Sendable, Equatable {
   /// From 0 after the warm-up to 1 at the end of the run.
   private func progress(_ step: Int) -> Double {
     min(1, Double(step - warmupSteps) / Double(max(1, totalSteps - warmupSteps)))
-  }
-}
-
-extension Interval {
-  /// Optimizer steps of an interval that counts steps or epochs.
-  func steps(perEpoch stepsPerEpoch: Int) -> Int {
-    switch self {
-    case .epochs(let count): count * stepsPerEpoch
-    case .steps(let count): count
-    case .minutes: fatalError("a schedule counts steps or epochs: the configuration refuses times")
-    }
   }
 }

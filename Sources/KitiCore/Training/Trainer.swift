@@ -129,8 +129,11 @@ public final class Trainer {
     if configuration.training.onNonFinite == .restore, resumePoint == nil { try save() }
     var loader = try makeLoader()
     defer { loader.stop() }
-    var evaluations = IntervalTimer(configuration.training.evaluateEvery, stepsPerEpoch: plan.stepsPerEpoch)
-    var saves = IntervalTimer(configuration.checkpoint.every, stepsPerEpoch: plan.stepsPerEpoch)
+    func timer(_ interval: Interval) -> IntervalTimer {
+      IntervalTimer(interval, stepsPerEpoch: plan.stepsPerEpoch, totalSteps: total)
+    }
+    var evaluations = timer(configuration.training.evaluateEvery)
+    var saves = timer(configuration.checkpoint.every)
     let localSteps = configuration.parallel.localSteps
     var due = Due()
     while state.step < limit {

@@ -10,7 +10,9 @@ final class CollisionControlTests: XCTestCase {
       return steps.map { schedule.coefficient(step: $0) }
     }
     XCTAssertEqual(values(0.3, [0, 7, 100]), [0.3, 0.3, 0.3])
-    XCTAssertEqual(values(.changing(.linear, from: 0, to: 0.5, over: .epochs(2)), [0, 10, 20, 39]), [0, 0.25, 0.5, 0.5])
+    for interval in [Interval.epochs(2), .steps(20), .percent(50)] {
+      XCTAssertEqual(values(.changing(.linear, from: 0, to: 0.5, over: interval), [0, 10, 20, 39]), [0, 0.25, 0.5, 0.5])
+    }
     XCTAssertEqual(values(.changing(.linear, from: 1, to: 0, over: nil), [0, 10, 40]), [1, 0.75, 0])
     for (one, other) in zip(
       values(.changing(.cosine, from: 0.2, to: 0.6, over: .steps(8)), [0, 2, 4, 8, 30]),

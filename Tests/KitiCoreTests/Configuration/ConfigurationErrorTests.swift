@@ -97,8 +97,8 @@ final class ConfigurationErrorTests: XCTestCase {
       ("optimizer.beta1=1", "a number from 0 to below 1"), ("optimizer.beta2=-.1", "a number from 0 to below 1"),
       ("optimizer.epsilon=0", "a number above 0"),
       ("optimizer.schedule.factor=0", "a number above 0, at most 1"),
-      ("optimizer.schedule.every=0", #"a number of epochs, "10 epochs", "500 steps""#),
-      ("optimizer.schedule.every=2 fortnights", #"a number of epochs, "10 epochs", "500 steps""#),
+      ("optimizer.schedule.every=0", #"a number of epochs, "10 epochs", "500 steps", "20 %" of the run"#),
+      ("optimizer.schedule.every=2 fortnights", #"a number of epochs, "10 epochs", "500 steps", "20 %" of the run"#),
       ("model.collision.coefficient=1.01", "a number from 0 to 1, or a section with kind, from, to, over"),
       ("model.collision.coefficient=-0.1", "a number from 0 to 1, or a section with kind, from, to, over"),
       ("model.collision.timeStep=.inf", "a finite number"), ("model.collision.timeStep=-.inf", "a finite number"),
@@ -108,7 +108,7 @@ final class ConfigurationErrorTests: XCTestCase {
       ("training.epochs=0", "a whole number from 1 to 2147483647"),
       ("training.clipNorm=0", "a number above 0; null for none"),
       ("parallel.bucketMiB=0", "a number above 0"), ("checkpoint.keep=0", "a whole number from 1 to 2147483647"),
-      ("checkpoint.every=.nan minutes", #"a number of epochs, "10 epochs", "500 steps", "15 minutes""#),
+      ("checkpoint.every=.nan minutes", #"a number of epochs, "10 epochs", "500 steps", "20 %" of the run, "15 minutes""#),
       ("seed=-1", "a whole number from 0 to 18446744073709551615"),
       ("seed=18446744073709551616", "a whole number from 0 to 18446744073709551615"),
     ] {
@@ -122,7 +122,7 @@ final class ConfigurationErrorTests: XCTestCase {
     XCTAssertEqual(
       message(spread("coefficient: 0.25", "coefficient: {kind: linear, to: 0.5, over: 3 minutes}")),
       "run.yaml, line 11: 'model.collision.coefficient.over' is 3 minutes. This cannot depend on the clock. "
-        + #"Valid: a number of epochs, "10 epochs", "500 steps"; null for none."#)
+        + #"Valid: a number of epochs, "10 epochs", "500 steps", "20 %" of the run; null for none."#)
     XCTAssertEqual(
       message(spread("coefficient: 0.25", "coefficient: {kind: constant, to: 0.5, from: 1}")),
       "run.yaml, line 11: 'model.collision.coefficient.from' belongs to kind linear and cosine, "
@@ -170,11 +170,11 @@ final class ConfigurationErrorTests: XCTestCase {
     XCTAssertEqual(
       message(spread("5 epochs", "5 minutes")),
       "run.yaml, line 17: 'optimizer.schedule.every' is 5 minutes. This cannot depend on the clock. "
-        + #"Valid: a number of epochs, "10 epochs", "500 steps"."#)
+        + #"Valid: a number of epochs, "10 epochs", "500 steps", "20 %" of the run."#)
     XCTAssertEqual(
       message(spread("10 epochs", "10.0")),
       "run.yaml, line 24: 'checkpoint.every' is 10.0. Write 10. "
-        + #"Valid: a number of epochs, "10 epochs", "500 steps", "15 minutes"."#)
+        + #"Valid: a number of epochs, "10 epochs", "500 steps", "20 %" of the run, "15 minutes"."#)
   }
 
   func testAKeyOfAnotherKindSaysWhereItBelongs() {
@@ -218,7 +218,7 @@ final class ConfigurationErrorTests: XCTestCase {
     XCTAssertEqual(
       message(spread("    every: 5 epochs\n", "")),
       "run.yaml, line 15: the required key 'optimizer.schedule.every' is missing. "
-        + #"Valid: a number of epochs, "10 epochs", "500 steps"."#)
+        + #"Valid: a number of epochs, "10 epochs", "500 steps", "20 %" of the run."#)
   }
 
   func testAugmentationThatCannotBeIsRefused() {

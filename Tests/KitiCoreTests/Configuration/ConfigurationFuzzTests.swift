@@ -91,7 +91,9 @@ extension Configuration {
       let magnitude = [1e-300, 1e-8, 1e-3, 1, 1e6, 1e20, 1e300].randomElement(using: &random)!
       return magnitude * Double.random(in: 0.5...2, using: &random)
     }
-    func schedule() -> Interval { Bool.random(using: &random) ? .epochs(count()) : .steps(count()) }
+    func schedule() -> Interval {
+      [.epochs(count()), .steps(count()), .percent(100 - 100 * unit())].randomElement(using: &random)!
+    }
     func interval() -> Interval { Bool.random(using: &random) ? schedule() : .minutes(positive()) }
     let letters = Array("ab Z09-_.:#'\"\\{}[],&*!|>%@`~é日🙂/")
     let name = String((0...Int.random(in: 0...8, using: &random)).map { _ in letters.randomElement(using: &random)! })

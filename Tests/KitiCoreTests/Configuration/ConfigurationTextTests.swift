@@ -117,6 +117,7 @@ final class ConfigurationTextTests: XCTestCase {
     for (text, interval, printed) in [
       ("10", Interval.epochs(10), "10 epochs"), ("1 epoch", .epochs(1), "1 epoch"),
       ("500 steps", .steps(500), "500 steps"), ("1 step", .steps(1), "1 step"),
+      ("20 %", .percent(20), "20 %"), ("0.5%", .percent(0.5), "0.5 %"), ("100 %", .percent(100), "100 %"),
       ("15 minutes", .minutes(15), "15 minutes"), ("1 minute", .minutes(1), "1 minute"),
       ("1.5 hours", .minutes(90), "90 minutes"), ("1 second", .minutes(1.0 / 60), "\(1.0 / 60) minutes"),
     ] {
@@ -127,6 +128,7 @@ final class ConfigurationTextTests: XCTestCase {
     for text in [
       "", "0", "-1", "1.5", "1.5 epochs", "0 steps", "0 minutes", "-1 hours", ".inf minutes", ".nan hours",
       "1e308 hours", "steps", "10 10", "10 steps now", "10 Steps", "99999999999",
+      "%", "0 %", "-1 %", "100.1 %", "nan %", "1 2 %", "20 % %", "20 epochs %",
     ] {
       XCTAssertNil(Interval(text), text)
     }

@@ -26,6 +26,11 @@ final class LearningRateScheduleTests: XCTestCase {
   func testStepsCountFromTheStartOfTheRun() {
     assertRates(schedule(.step(every: .epochs(3), factor: 0.5)), [0: 0.8, 29: 0.8, 30: 0.4, 60: 0.2, 99: 0.1])
     assertRates(schedule(.step(every: .steps(7), factor: 0.1)), [6: 0.8, 7: 0.08])
+    assertRates(schedule(.step(every: .percent(30), factor: 0.5)), [0: 0.8, 29: 0.8, 30: 0.4, 60: 0.2, 99: 0.1])
+  }
+
+  func testTheSmallestShareOfARunIsAStep() {
+    assertRates(schedule(.step(every: .percent(1e-9), factor: 0.5)), [0: 0.8, 1: 0.4, 2: 0.2])
   }
 
   func testACosineFallsToItsMinimum() {
@@ -40,6 +45,7 @@ final class LearningRateScheduleTests: XCTestCase {
     assertRates(
       schedule(.linear, warmup: .epochs(2)), [0: 0.04, 9: 0.4, 19: 0.8, 20: 0.8, 60: 0.4, 100: 0])
     assertRates(schedule(.cosine(minimum: 0), warmup: .steps(20)), [19: 0.8, 20: 0.8, 60: 0.4, 100: 0])
+    assertRates(schedule(.cosine(minimum: 0), warmup: .percent(20)), [19: 0.8, 20: 0.8, 60: 0.4, 100: 0])
   }
 
   func testRatesGrowWithTheGlobalBatch() {

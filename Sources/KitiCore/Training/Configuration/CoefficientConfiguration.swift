@@ -8,7 +8,7 @@ public enum CoefficientConfiguration: Sendable, Equatable, ExpressibleByFloatLit
   }
 
   case constant(Double)
-  /// From one value to another over an interval (epochs or steps; nil: the whole run), then constant.
+  /// From one value to another over an interval, which does not count time (nil: the whole run), then constant.
   case changing(Shape, from: Double, to: Double, over: Interval?)
 
   public init(floatLiteral value: Double) { self = .constant(value) }

@@ -129,7 +129,9 @@ extension ConfigurationForm where Value == Interval {
   ///
   /// - Parameter allowsTime: Whether minutes are valid: not where a run must be the same every time.
   package static func interval(allowsTime: Bool) -> Self {
-    let words = ["a number of epochs", #""10 epochs""#, #""500 steps""#] + (allowsTime ? [#""15 minutes""#] : [])
+    let words =
+      ["a number of epochs", #""10 epochs""#, #""500 steps""#, #""20 %" of the run"#]
+      + (allowsTime ? [#""15 minutes""#] : [])
     return Self(valid: words.joined(separator: ", ")) { node in
       guard case .scalar(let text, _) = node.content else { return .failure(.init()) }
       if let interval = Interval(text) {

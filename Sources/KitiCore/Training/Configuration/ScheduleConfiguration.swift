@@ -2,7 +2,7 @@
 public struct ScheduleConfiguration: Sendable, Equatable {
   public enum Shape: Sendable, Equatable {
     case constant
-    /// Multiplies the learning rate by `factor` after every interval (epochs or steps).
+    /// Multiplies the learning rate by `factor` after every interval, which does not count time.
     case step(every: Interval, factor: Double)
     /// Half a period of a cosine, down to `minimum` at the end of the run.
     case cosine(minimum: Double)
@@ -11,7 +11,7 @@ public struct ScheduleConfiguration: Sendable, Equatable {
   }
 
   public var shape: Shape
-  /// How long (epochs or steps) the learning rate rises linearly at the start.
+  /// How long the learning rate rises linearly at the start; not a time.
   public var warmup: Interval?
 
   public init(shape: Shape = .constant, warmup: Interval? = nil) {
