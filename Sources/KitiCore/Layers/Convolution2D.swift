@@ -30,10 +30,14 @@ public final class Convolution2D: Layer {
       "\(path)/weight", shape: [kernel, kernel, inputShape[2], outputs],
       initialization: startsAsIdentity ? .identity(deviation: deviation) : .normal(deviation: deviation),
       isScaleInvariant: true)
-    // With few inputs a tile's transforms cost more than the multiplications they save.
-    self.kernel =
-      WinogradConvolution.fits(shape) && shape.inputs >= 8
-      ? WinogradConvolution(shape, capacity: capacity) : DirectConvolution(shape, capacity: capacity)
+    self.kernel = Self.kernel(shape).init(shape, capacity: capacity)
+  }
+
+  /// With few inputs a tile's transforms cost more than the multiplications they save.
+  private static func kernel(_ shape: ConvolutionShape) -> any ConvolutionKernel.Type {
+    if shape.inputs < 8 { return DirectConvolution.self }
+    if WinogradConvolution.fits(shape) { return WinogradConvolution.self }
+    return StridedWinogradConvolution.fits(shape) ? StridedWinogradConvolution.self : DirectConvolution.self
   }
 
   public var parameters: [Parameter] { [weight] }

@@ -13,7 +13,8 @@ struct ConvolutionCase {
   private let output: GuardedArray
 
   /// - Parameter fusion: 0 for none, 1 for a folded batch norm on both sides and a mask from it, 2 for a mask from
-  ///   rectified numbers and sums, 3 for another gradient that is the target itself.
+  ///   rectified numbers and sums, 3 for another gradient that is the target itself, 4 for one at every second place and a
+  ///   mask from rectified numbers.
   init(_ shape: ConvolutionShape, samples: Int, fusion: Int, seed: Int) {
     (self.shape, self.samples, self.fusion) = (shape, samples, fusion)
     var random = TestNumbers(seed)
@@ -45,7 +46,27 @@ struct ConvolutionCase {
       reference.factor = doubles["factor"]
     }
     if fusion == 3 { reference.other = doubles["other"] }
+    if fusion == 4 {
+      reference.mask = doubles["rectified"]!.map { $0 > 0 ? 1 : 0 }
+      reference.other = ConvolutionCase.spread(doubles["other"]!, over: shape, samples: samples)
+    }
     self.reference = reference
+  }
+
+  /// Numbers at every second place of an input, and zeros between.
+  private static func spread(_ values: [Double], over shape: ConvolutionShape, samples: Int) -> [Double] {
+    var result: [Double] = []
+    var next = 0
+    for _ in 0..<samples {
+      for row in 0..<shape.height {
+        for column in 0..<shape.width {
+          let isTaken = row % 2 == 0 && column % 2 == 0
+          result += isTaken ? values[next..<next + shape.inputs] : [Double](repeating: 0, count: shape.inputs)[...]
+          if isTaken { next += shape.inputs }
+        }
+      }
+    }
+    return result
   }
 
   private func pointer(_ name: String) -> UnsafePointer<Float> { UnsafePointer(numbers[name]!.pointer) }
@@ -71,6 +92,7 @@ struct ConvolutionCase {
         mask: .normalized(pointer("x"), scale: pointer("scale"), shift: pointer("shift")), sums: collected)
     case 2: return GradientFinish(other: pointer("other"), mask: .rectified(pointer("rectified")), sums: collected)
     case 3: return GradientFinish(other: UnsafePointer(inputGradient.pointer))
+    case 4: return GradientFinish(other: pointer("other"), otherStride: 2, mask: .rectified(pointer("rectified")))
     default: return GradientFinish()
     }
   }

@@ -9,27 +9,39 @@ final class PaddedImage {
   private let planeStride: Int
   private let height: Int
   private let imageWidth: Int
+  private let side: Int
+  private let rowsBelow: Int
+  private let alternates: Bool
   private let buffer: AlignedBuffer<Float>
   private var rowsRead = 0
 
-  init(height: Int, width imageWidth: Int, channels: Int) {
+  /// - Parameters:
+  ///   - side: from one tile to the next.
+  ///   - rowsBelow: that a tile reads below its own.
+  ///   - alternates: whether every second row and column, counted with the frame, is kept times √½.
+  init(
+    height: Int, width imageWidth: Int, channels: Int, side: Int = 4, rowsBelow: Int = 1, alternates: Bool = false
+  ) {
     self.height = height
     self.imageWidth = imageWidth
     self.channels = channels
+    self.side = side
+    self.rowsBelow = rowsBelow
+    self.alternates = alternates
     // One cache line more keeps rows from falling on the same lines of the cache.
-    rowStride = (roundedUp(imageWidth, 4) + 2) * width + 16
-    planeStride = (roundedUp(height, 4) + 2) * rowStride
+    rowStride = (roundedUp(imageWidth, side) + 2) * width + 16
+    planeStride = (roundedUp(height, side) + 2) * rowStride
     buffer = AlignedBuffer(count: roundedUp(channels, width) / width * planeStride)
   }
 
   var byteCount: Int { buffer.byteCount }
 
-  /// The six by six places that the first output tile of a row depends on, with one vector of channels.
+  /// The places that the first output tile of a row depends on, from the frame on, with one vector of channels.
   func inputTiles(_ row: Int, channel: Int) -> UnsafePointer<Float> {
-    UnsafePointer(buffer.pointer + (channel / width &* planeStride &+ 4 &* row &* rowStride))
+    UnsafePointer(buffer.pointer + (channel / width &* planeStride &+ side &* row &* rowStride))
   }
 
-  /// The four by four places of the tile itself.
+  /// The places of the tile itself.
   func outputTiles(_ row: Int, channel: Int) -> UnsafePointer<Float> {
     inputTiles(row, channel: channel) + (rowStride &+ width)
   }
@@ -37,15 +49,15 @@ final class PaddedImage {
   /// Makes the tiles of a row valid; those of the rows before it must have been, unless it is the first.
   @inline(never)
   func read(_ source: NormalizedValues, sample: Int, tileRow: Int) {
-    readRows(tileRow) { row, target in
+    readRows(tileRow) { row, factors, target in
       let offset = (sample &* height &+ row) &* imageWidth &* channels
       let values = source.values + offset
-      guard let (scale, shift) = source.normalization else { return copy(values, into: target) }
+      guard let (scale, shift) = source.normalization else { return copy(values, factors, into: target) }
       forEachVector { channel, lanes in
-        let a = load(scale + channel, lanes: lanes)
-        let b = load(shift + channel, lanes: lanes)
-        forEachPlace(channel, target) { place, target in
-          let value = b.addingProduct(load(values + place, lanes: lanes), a)
+        let a = factors * load(scale + channel, lanes: lanes)
+        let b = factors * load(shift + channel, lanes: lanes)
+        forEachPlace(channel, target) { place, isOdd, target in
+          let value = b[isOdd].addingProduct(load(values + place, lanes: lanes), a[isOdd])
           // Written so that NaN passes through.
           store(value.replacing(with: 0, where: value .<= 0), target)
         }
@@ -56,38 +68,47 @@ final class PaddedImage {
   /// The same for the gradient of the output.
   @inline(never)
   func read(_ gradient: ConvolutionGradient, sample: Int, tileRow: Int) {
-    readRows(tileRow) { row, target in
+    readRows(tileRow) { row, factors, target in
       let offset = (sample &* height &+ row) &* imageWidth &* channels
       let values = gradient.values + offset
-      guard let norm = gradient.normalization else { return copy(values, into: target) }
+      guard let norm = gradient.normalization else { return copy(values, factors, into: target) }
       let output = norm.output + offset
       forEachVector { channel, lanes in
-        let a = load(norm.gradientScale + channel, lanes: lanes)
-        let b = load(norm.outputScale + channel, lanes: lanes)
-        let c = load(norm.shift + channel, lanes: lanes)
-        forEachPlace(channel, target) { place, target in
-          let value = c.addingProduct(load(output + place, lanes: lanes), b)
-          store(value.addingProduct(load(values + place, lanes: lanes), a), target)
+        let a = factors * load(norm.gradientScale + channel, lanes: lanes)
+        let b = factors * load(norm.outputScale + channel, lanes: lanes)
+        let c = factors * load(norm.shift + channel, lanes: lanes)
+        forEachPlace(channel, target) { place, isOdd, target in
+          let value = c[isOdd].addingProduct(load(output + place, lanes: lanes), b[isOdd])
+          store(value.addingProduct(load(values + place, lanes: lanes), a[isOdd]), target)
         }
       }
     }
   }
 
   @inline(__always)
-  private func readRows(_ tileRow: Int, _ body: (_ row: Int, _ target: UnsafeMutablePointer<Float>) -> Void) {
+  private func readRows(
+    _ tileRow: Int, _ body: (_ row: Int, _ factors: Factors, _ target: UnsafeMutablePointer<Float>) -> Void
+  ) {
     let first = tileRow == 0 ? 0 : rowsRead
-    let end = min(height, 4 &* tileRow &+ 5)
+    let end = min(height, side &* (tileRow &+ 1) &+ rowsBelow)
+    let half: Float = 0.707_106_781
     var row = first
     while row < end {
-      body(row, buffer.pointer + ((row &+ 1) &* rowStride &+ width))
+      let isOdd = row % 2 == 0
+      let factors =
+        alternates ? Factors(odd: isOdd ? 0.5 : half, even: isOdd ? half : 1) : Factors(odd: 1, even: 1)
+      body(row, factors, buffer.pointer + ((row &+ 1) &* rowStride &+ width))
       row &+= 1
     }
     rowsRead = max(first, end)
   }
 
-  private func copy(_ values: UnsafePointer<Float>, into target: UnsafeMutablePointer<Float>) {
+  private func copy(_ values: UnsafePointer<Float>, _ factors: Factors, into target: UnsafeMutablePointer<Float>) {
+    let a = factors * Vector(repeating: 1)
     forEachVector { channel, lanes in
-      forEachPlace(channel, target) { place, target in store(load(values + place, lanes: lanes), target) }
+      forEachPlace(channel, target) { place, isOdd, target in
+        store(load(values + place, lanes: lanes) * a[isOdd], target)
+      }
     }
   }
 
@@ -101,16 +122,39 @@ final class PaddedImage {
     if channel < channels { body(channel, channels &- channel) }
   }
 
-  /// Calls `body` with the offset of each place of a row and where it belongs.
+  /// Calls `body` with the offset of each place of a row, whether its column counted with the frame is odd, and where it
+  /// belongs.
   @inline(__always)
   private func forEachPlace(
-    _ channel: Int, _ target: UnsafeMutablePointer<Float>, _ body: (Int, UnsafeMutablePointer<Float>) -> Void
+    _ channel: Int, _ target: UnsafeMutablePointer<Float>,
+    _ body: (_ place: Int, _ isOdd: Bool, _ target: UnsafeMutablePointer<Float>) -> Void
   ) {
     var (place, target) = (channel, target + channel / width &* planeStride)
-    for _ in 0..<imageWidth {
-      body(place, target)
-      place &+= channels
-      target += width
+    for _ in 0..<imageWidth / 2 {
+      body(place, true, target)
+      body(place &+ channels, false, target + width)
+      place &+= 2 &* channels
+      target += 2 &* width
     }
+    if imageWidth % 2 == 1 { body(place, true, target) }
   }
+}
+
+/// What numbers at the odd and at the even columns, counted with the frame, are kept times.
+private struct Factors {
+  let odd: Float
+  let even: Float
+
+  @inline(__always)
+  static func * (factors: Factors, vector: Vector) -> FactorVectors {
+    FactorVectors(odd: vector * Vector(repeating: factors.odd), even: vector * Vector(repeating: factors.even))
+  }
+}
+
+private struct FactorVectors {
+  let odd: Vector
+  let even: Vector
+
+  @inline(__always)
+  subscript(isOdd: Bool) -> Vector { isOdd ? odd : even }
 }

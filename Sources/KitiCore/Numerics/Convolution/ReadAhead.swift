@@ -12,7 +12,6 @@ struct ReadAhead {
     var lines: Int
   }
 
-  private let places: Range<Int>
   private var parts = InlineArray<7, Part?>(repeating: nil)
   private var count = 0
   private var total = 0
@@ -21,11 +20,8 @@ struct ReadAhead {
   private var part = 0
   private var line = 0
 
-  /// - Parameter places: of all arrays, which numbers of each channel lie at.
-  init(places: Range<Int>) { self.places = places }
-
-  /// Adds the places of an array `[places, channels]`, unless they have been added.
-  mutating func add(_ array: UnsafePointer<Float>?, channels: Int) {
+  /// Adds places of an array `[places, channels]`, unless the array has been added.
+  mutating func add(_ array: UnsafePointer<Float>?, _ places: Range<Int>, channels: Int) {
     guard let array, !places.isEmpty else { return }
     let start = UnsafeRawPointer(array + places.lowerBound * channels)
     for index in 0..<count where parts[index]?.start == start { return }
@@ -36,12 +32,14 @@ struct ReadAhead {
   }
 
   /// Adds what the end of a gradient's way reads.
-  mutating func add(_ finish: GradientFinish, channels: Int) {
-    add(finish.other, channels: channels)
-    add(finish.sums?.factor, channels: channels)
+  ///
+  /// - Parameter others: places of the other gradient.
+  mutating func add(_ finish: GradientFinish, _ places: Range<Int>, others: Range<Int>, channels: Int) {
+    add(finish.other, others, channels: channels)
+    add(finish.sums?.factor, places, channels: channels)
     switch finish.mask {
     case .none: break
-    case .rectified(let values), .normalized(let values, _, _): add(values, channels: channels)
+    case .rectified(let values), .normalized(let values, _, _): add(values, places, channels: channels)
     }
   }
 

@@ -6,10 +6,10 @@
 /// one by up to 3e-6 of its largest number. A NaN in the input makes NaN of all outputs of the tiles that read it.
 package final class WinogradConvolution: ConvolutionKernel {
   let plan: WinogradPlan
-  let weights: WinogradWeights
+  let weights: WinogradWeights<WinogradWeightMap, WinogradWeightGradientMap>
   private let strip: WinogradStrip
   /// What the next block of tiles reads and writes, and the turns that it gets in the products of a whole block.
-  private var ahead = ReadAhead(places: 0..<0)
+  private var ahead = ReadAhead()
   private let turns: (output: Int, weightGradient: Int, inputGradient: Int)
   /// What is read of the current sample.
   let source: PaddedImage
@@ -34,10 +34,11 @@ package final class WinogradConvolution: ConvolutionKernel {
     precondition(WinogradConvolution.fits(shape))
     plan = WinogradPlan(shape, capacity: capacity)
     turns = plan.turns
-    strip = WinogradStrip(plan)
-    weights = WinogradWeights(plan)
-    source = PaddedImage(height: shape.height, width: shape.width, channels: shape.inputs)
-    gradient = PaddedImage(height: shape.height, width: shape.width, channels: shape.outputs)
+    strip = WinogradStrip(
+      rows: 4, places: 4 * plan.tilesWide, channels: plan.largestBlock, blockSize: plan.largestBlock)
+    weights = WinogradWeights(plan, turnsKernel: true)
+    source = PaddedImage(height: shape.height, width: shape.width, channels: shape.inputs, alternates: true)
+    gradient = PaddedImage(height: shape.height, width: shape.width, channels: shape.outputs, alternates: true)
     let (inputs, outputs) = (plan.inputs, plan.outputs)
     inputTiles = WinogradPanel(plan, channels: inputs, blocks: inputs.blocks)
     gradientTiles = WinogradPanel(plan, channels: outputs, blocks: outputs.blocks)
@@ -60,16 +61,17 @@ package final class WinogradConvolution: ConvolutionKernel {
     guard samples > 0 else { return }
     weights.prepare(weight, isTransposed: false)
     let target = WinogradTarget(
-      output, channels: plan.outputs, shape: plan.shape, strip: strip,
-      finish: nil, sums: sums)
-    forEachBlock(samples) { block in
+      output, channels: plan.outputs, height: plan.shape.height, width: plan.shape.width, strip: strip, finish: nil,
+      sums: sums)
+    plan.forEachBlock(samples) { block in
       block.forEachRow { sample, row, tile in
         self.source.read(source, sample: sample, tileRow: row)
         transformInput(self.source, row: row, into: inputTiles, tile: tile)
       }
-      ahead = ReadAhead(places: block.placesOfNext(samples: samples))
-      ahead.add(source.values, channels: plan.shape.inputs)
-      ahead.add(output, channels: plan.shape.outputs)
+      let next = placesOfNext(block, samples: samples)
+      ahead = ReadAhead()
+      ahead.add(source.values, next, channels: plan.shape.inputs)
+      ahead.add(output, next, channels: plan.shape.outputs)
       ahead.spread(over: turns.output)
       convolve(inputTiles, through: outputProducts, block, into: target)
     }
@@ -84,11 +86,11 @@ package final class WinogradConvolution: ConvolutionKernel {
     guard samples > 0 else { return }
     let target = inputGradient.map {
       WinogradTarget(
-        $0, channels: plan.inputs, shape: plan.shape, strip: strip,
-        finish: finish, sums: finish.sums?.sums)
+        $0, channels: plan.inputs, height: plan.shape.height, width: plan.shape.width, strip: strip, finish: finish,
+        sums: finish.sums?.sums)
     }
     if target != nil { weights.prepare(weight, isTransposed: true) }
-    forEachBlock(samples) { block in
+    plan.forEachBlock(samples) { block in
       block.forEachRow { sample, row, tile in
         self.source.read(source, sample: sample, tileRow: row)
         transformInput(self.source, row: row, into: inputTiles, tile: tile)
@@ -96,37 +98,24 @@ package final class WinogradConvolution: ConvolutionKernel {
         transformGradient(row: row, tile: tile)
         if target != nil { transformInput(self.gradient, row: row, into: gradientInputTiles, tile: tile) }
       }
-      ahead = ReadAhead(places: block.placesOfNext(samples: samples))
-      ahead.add(source.values, channels: plan.shape.inputs)
-      ahead.add(gradient.values, channels: plan.shape.outputs)
-      ahead.add(gradient.normalization?.output, channels: plan.shape.outputs)
+      let next = placesOfNext(block, samples: samples)
+      ahead = ReadAhead()
+      ahead.add(source.values, next, channels: plan.shape.inputs)
+      ahead.add(gradient.values, next, channels: plan.shape.outputs)
+      ahead.add(gradient.normalization?.output, next, channels: plan.shape.outputs)
       if let inputGradient {
-        ahead.add(finish, channels: plan.shape.inputs)
-        ahead.add(inputGradient, channels: plan.shape.inputs)
+        ahead.add(finish, next, others: next, channels: plan.shape.inputs)
+        ahead.add(inputGradient, next, channels: plan.shape.inputs)
       }
       ahead.spread(over: turns.weightGradient + (inputGradient == nil ? 0 : turns.inputGradient))
       addWeightGradient(block, to: weightGradient)
       if let target { convolve(gradientInputTiles, through: inputProducts, block, into: target) }
     }
-    if plan.keepsGradients { forEachPair { weights.addGradient($0, $1, to: weightGradient) } }
+    if plan.keepsGradients { plan.forEachPair { weights.addGradient($0, $1, to: weightGradient) } }
   }
 
-  @inline(__always)
-  private func forEachBlock(_ samples: Int, _ body: (WinogradBlock) -> Void) {
-    let rows = samples &* plan.tilesHigh
-    var first = 0
-    while first < rows {
-      let end = min(rows, first &+ plan.rowsPerBlock)
-      body(WinogradBlock(rows: first..<end, plan: plan))
-      first = end
-    }
-  }
-
-  @inline(__always)
-  private func forEachPair(_ body: (_ input: Int, _ output: Int) -> Void) {
-    for output in 0..<plan.outputs.blocks {
-      for input in 0..<plan.inputs.blocks { body(input, output) }
-    }
+  private func placesOfNext(_ block: WinogradBlock, samples: Int) -> Range<Int> {
+    block.placesOfNext(samples: samples, side: 4, height: plan.shape.height, width: plan.shape.width)
   }
 
   /// Multiplies transformed tiles with the prepared weights and stores the tiles of the result.
@@ -144,7 +133,12 @@ package final class WinogradConvolution: ConvolutionKernel {
           UnsafePointer(tiles.block(fromBlock)), weight, into: products.block(0), accumulate: fromBlock > 0,
           ahead: &ahead)
       }
-      target.storeTiles(of: products, channelBlock: toBlock, block)
+      target.storeTiles(channelBlock: toBlock, block) { _, row, tile in
+        transformRow(
+          UnsafePointer(products.block(0)) + tile &* products.strides.row, products.strides,
+          channels: to.paddedCount(of: toBlock))
+        return .init(first: strip.values.pointer, image: 4 &* row..<min(plan.shape.height, 4 &* row &+ 4))
+      }
     }
   }
 
@@ -153,7 +147,7 @@ package final class WinogradConvolution: ConvolutionKernel {
   private func addWeightGradient(_ block: WinogradBlock, to weightGradient: UnsafeMutablePointer<Float>) {
     let (inputs, outputs) = (plan.inputs, plan.outputs)
     let (a, b) = (inputTiles.strides, gradientTiles.strides)
-    forEachPair { input, output in
+    plan.forEachPair { input, output in
       WinogradProduct(
         rows: inputs.paddedCount(of: input), depth: block.validTiles, columns: outputs.paddedCount(of: output),
         a: .init(point: a.point, row: 1, column: a.row), b: b, c: weights.gradientStrides
@@ -203,18 +197,52 @@ package final class WinogradConvolution: ConvolutionKernel {
     let (channels, tileStride, pointStride) = (panel.channels, panel.tileStride, point > 0 ? point : panel.pointStride)
     for block in 0..<channels.blocks {
       let (first, count) = (channels.first(block), channels.paddedCount(of: block))
-      var channel = 0
-      while channel < count {
-        var source = source(first &+ channel)
-        var target = panel.block(block) + (tile &* tileStride &+ channel)
-        for _ in 0..<plan.tilesWide {
-          transformTile(
-            map, size, source, rowStride: rowStride, columnStride: width, into: target, outputStride: pointStride)
-          source += 4 &* width
-          target += tileStride
+      // Two rows of the results of all channels, so that each line of the cache is written in one go.
+      forEachPair(of: map) { pair in
+        var channel = 0
+        while channel < count {
+          transformTiles(
+            map, size, pair: pair, source(first &+ channel), rowStride: rowStride, columnStride: width,
+            tiles: plan.tilesWide, into: panel.block(block) + (tile &* tileStride &+ channel), tileStride: tileStride,
+            pointStride: pointStride)
+          channel &+= width
         }
-        channel &+= width
       }
+    }
+  }
+
+  /// Products of a row of tiles to their places in the strip.
+  @inline(never)
+  private func transformRow(
+    _ products: UnsafePointer<Float>, _ strides: WinogradProduct.Strides, channels: Int
+  ) {
+    switch strides.point {
+    case 16: transformRow(PointStride<16>.self, products, strides, channels)
+    case 32: transformRow(PointStride<32>.self, products, strides, channels)
+    case 64: transformRow(PointStride<64>.self, products, strides, channels)
+    default: transformRow(PointStride<0>.self, products, strides, channels)
+    }
+  }
+
+  @inline(__always)
+  private func transformRow<let point: Int>(
+    _: PointStride<point>.Type, _ products: UnsafePointer<Float>, _ strides: WinogradProduct.Strides,
+    _ channels: Int
+  ) {
+    let (pointStride, rowStride) = (point > 0 ? point : strides.point, strip.rowStride)
+    var channel = 0
+    while channel < channels {
+      var source = products + channel
+      var target = strip.values.pointer + channel / width &* strip.vectorStride
+      for _ in 0..<plan.tilesWide {
+        let place = target
+        transformTile(
+          WinogradOutputMap.self, Columns<6>.self, source, rowStride: 6 &* pointStride, columnStride: pointStride
+        ) { i, j, value in store(value, place + (i &* rowStride &+ j &* width)) }
+        source += strides.row
+        target += 4 &* width
+      }
+      channel &+= width
     }
   }
 }

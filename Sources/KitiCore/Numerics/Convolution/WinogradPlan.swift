@@ -34,13 +34,14 @@ struct WinogradPlan {
 
   init(_ shape: ConvolutionShape, capacity: Int) {
     self.shape = shape
-    tilesHigh = (shape.height + 3) / 4
-    tilesWide = (shape.width + 3) / 4
+    tilesHigh = (shape.outputHeight + 3) / 4
+    tilesWide = (shape.outputWidth + 3) / 4
     inputs = Channels(shape.inputs)
     outputs = Channels(shape.outputs)
     let rows = max(1, capacity * tilesHigh)
     let bytes = WinogradProduct.points * shape.inputs * shape.outputs * MemoryLayout<Float>.stride
-    rowsPerBlock = min(rows, max(1, Self.tilesPerBlock(max(shape.inputs, shape.outputs), weightBytes: bytes) / tilesWide))
+    let tiles = Self.tilesPerBlock(max(shape.inputs, shape.outputs), weightBytes: bytes)
+    rowsPerBlock = min(rows, max(1, tiles / tilesWide))
     keepsGradients = bytes <= 1 << 20
     keepsWeights = bytes <= 1 << 20 || rows > rowsPerBlock && bytes <= 1 << 24
   }
@@ -73,10 +74,35 @@ struct WinogradPlan {
     )
   }
 
+  /// The most channels of a block.
+  var largestBlock: Int { max(inputs.blockSize, outputs.blockSize) }
+
   /// Floats of the transformed weight between one input and one output block of channels. A cache line more between
   /// points keeps them from falling on the same lines of the cache.
   var weightPointStride: Int { inputs.blockSize * outputs.blockSize + 16 }
   var weightBlockSize: Int { WinogradProduct.points * weightPointStride }
+}
+
+extension WinogradPlan {
+  /// Calls `body` for each block of tiles.
+  @inline(__always)
+  func forEachBlock(_ samples: Int, _ body: (WinogradBlock) -> Void) {
+    let rows = samples &* tilesHigh
+    var first = 0
+    while first < rows {
+      let end = min(rows, first &+ rowsPerBlock)
+      body(WinogradBlock(rows: first..<end, plan: self))
+      first = end
+    }
+  }
+
+  /// Calls `body` for each pair of blocks of channels.
+  @inline(__always)
+  func forEachPair(_ body: (_ input: Int, _ output: Int) -> Void) {
+    for output in 0..<outputs.blocks {
+      for input in 0..<inputs.blocks { body(input, output) }
+    }
+  }
 }
 
 /// Rows of tiles that are transformed together.
@@ -102,15 +128,15 @@ struct WinogradBlock {
 }
 
 extension WinogradBlock {
-  /// Places of the samples that the block after this one begins with.
-  func placesOfNext(samples: Int) -> Range<Int> {
-    let end = min(rows.upperBound &+ plan.rowsPerBlock, samples &* plan.tilesHigh)
-    return firstPlace(of: rows.upperBound)..<firstPlace(of: end)
-  }
-
-  private func firstPlace(of row: Int) -> Int {
-    let (sample, rowOfSample) = row.quotientAndRemainder(dividingBy: plan.tilesHigh)
-    return (sample &* plan.shape.height &+ 4 &* rowOfSample) &* plan.shape.width
+  /// Places of an array `[samples, height, width]` that belong to the block after this one.
+  ///
+  /// - Parameter side: of a tile in the array.
+  func placesOfNext(samples: Int, side: Int, height: Int, width: Int) -> Range<Int> {
+    func first(_ row: Int) -> Int {
+      let (sample, rowOfSample) = row.quotientAndRemainder(dividingBy: plan.tilesHigh)
+      return (sample &* height &+ side &* rowOfSample) &* width
+    }
+    return first(rows.upperBound)..<first(min(rows.upperBound &+ plan.rowsPerBlock, samples &* plan.tilesHigh))
   }
 }
 

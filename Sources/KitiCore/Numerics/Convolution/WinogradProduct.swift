@@ -1,4 +1,4 @@
-/// Thirty-six matrix products C = A·B or C += A·B, one for each point of the transformed tiles, in fp32.
+/// Matrix products C = A·B or C += A·B, one for each point of the transformed tiles, in fp32.
 ///
 /// A `[rows, depth]` is read in either direction; B `[depth, columns]` and C have contiguous rows of whole vectors.
 struct WinogradProduct {
@@ -10,6 +10,7 @@ struct WinogradProduct {
   var a: Strides
   var b: Strides
   var c: Strides
+  var points = WinogradProduct.points
 
   struct Strides {
     var point: Int
@@ -31,126 +32,176 @@ struct WinogradProduct {
   /// - Parameter ahead: gets a turn with each register tile.
   @inline(never)
   func run(_ a: Input, _ b: Input, into c: Output, accumulate: Bool, ahead: inout ReadAhead) {
-    switch self.a.row {
-    case 1: sweep(RowStride<1>.self, a, b, c, accumulate, &ahead)
-    case WinogradProduct.fewChannelsStride: sweep(RowStride<1168>.self, a, b, c, accumulate, &ahead)
-    case WinogradProduct.manyChannelsStride: sweep(RowStride<2320>.self, a, b, c, accumulate, &ahead)
-    case WinogradProduct.pointMajorStride: sweep(RowStride<64>.self, a, b, c, accumulate, &ahead)
-    default: preconditionFailure("no product for rows \(self.a.row) numbers apart")
+    switch (self.a.row, self.a.column, self.b.row) {
+    case (1, Self.fewChannelsStride, Self.fewChannelsStride):
+      sweep(Known<1, 1168, 1168>.self, a, b, c, accumulate, &ahead)
+    case (1, Self.manyChannelsStride, Self.manyChannelsStride):
+      sweep(Known<1, 2320, 2320>.self, a, b, c, accumulate, &ahead)
+    case (1, 16, 32): sweep(Known<1, 16, 32>.self, a, b, c, accumulate, &ahead)
+    case (1, 32, 64): sweep(Known<1, 32, 64>.self, a, b, c, accumulate, &ahead)
+    case (1, 64, 64): sweep(Known<1, 64, 64>.self, a, b, c, accumulate, &ahead)
+    case (1, _, _): sweep(Known<1, 0, 0>.self, a, b, c, accumulate, &ahead)
+    case (Self.fewChannelsStride, 1, 16): sweep(Known<1168, 1, 16>.self, a, b, c, accumulate, &ahead)
+    case (Self.fewChannelsStride, 1, 32): sweep(Known<1168, 1, 32>.self, a, b, c, accumulate, &ahead)
+    case (Self.manyChannelsStride, 1, 64): sweep(Known<2320, 1, 64>.self, a, b, c, accumulate, &ahead)
+    case (16, 1, 32): sweep(Known<16, 1, 32>.self, a, b, c, accumulate, &ahead)
+    case (32, 1, 16): sweep(Known<32, 1, 16>.self, a, b, c, accumulate, &ahead)
+    case (32, 1, 64): sweep(Known<32, 1, 64>.self, a, b, c, accumulate, &ahead)
+    case (64, 1, 32): sweep(Known<64, 1, 32>.self, a, b, c, accumulate, &ahead)
+    case (64, 1, 64): sweep(Known<64, 1, 64>.self, a, b, c, accumulate, &ahead)
+    case (_, 1, _): sweep(Known<0, 1, 0>.self, a, b, c, accumulate, &ahead)
+    default: preconditionFailure("A has neither rows nor columns of neighbouring numbers")
     }
   }
 
   /// Register tiles of a product, which is how many turns reading ahead gets.
-  static func turns(rows: Int, columns: Int) -> Int {
-    func tiles(_ tileRows: (Int) -> Int) -> Int {
-      var (left, count) = (rows, 0)
-      while left > 0 {
-        left -= tileRows(left)
-        count += 1
-      }
-      return count
-    }
+  static func turns(rows: Int, columns: Int, points: Int = points) -> Int {
     let vectors = columns / width
     let fours = width > 8 ? vectors / 4 : 0
     let pairs = (vectors - 4 * fours) / 2
-    return points * ((fours + pairs) * tiles(tileRows) + vectors % 2 * tiles(narrowTileRows))
+    return points * ((fours + pairs) * Tiles(rows).count + vectors % 2 * NarrowTiles(rows).count)
   }
 
-  private enum RowStride<let floats: Int> {}
+  /// Strides of A's rows and columns and of B's rows; 0 for one that is known only when this runs.
+  private enum Known<let aRow: Int, let aColumn: Int, let bRow: Int> {}
+
+  /// Rows in register tiles of six, four and two; eight are two tiles of four, not one of six and one of two.
+  private struct Tiles {
+    let sixes: Int
+    let fours: Int
+    let twos: Int
+
+    @inline(__always)
+    init(_ rows: Int) {
+      sixes = rows >= 8 && rows % 6 == 2 ? rows / 6 &- 1 : rows / 6
+      fours = (rows &- 6 &* sixes) / 4
+      twos = (rows &- 6 &* sixes &- 4 &* fours) / 2
+    }
+
+    var count: Int { sixes + fours + twos }
+  }
+
+  private struct NarrowTiles {
+    let sixteens: Int
+    let eights: Int
+    let twos: Int
+
+    @inline(__always)
+    init(_ rows: Int) {
+      sixteens = width > 8 ? rows / 16 : 0
+      eights = (rows &- 16 &* sixteens) / 8
+      twos = (rows &- 16 &* sixteens &- 8 &* eights) / 2
+    }
+
+    var count: Int { sixteens + eights + twos }
+  }
 
   @inline(__always)
-  private func sweep<let aRow: Int>(
-    _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool,
+  private func sweep<let aRow: Int, let aColumn: Int, let bRow: Int>(
+    _ known: Known<aRow, aColumn, bRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool,
     _ ahead: inout ReadAhead
   ) {
-    for point in 0..<WinogradProduct.points {
+    let (tiles, narrowTiles) = (Tiles(rows), NarrowTiles(rows))
+    for point in 0..<points {
       let left = a + point &* self.a.point
       let right = b + point &* self.b.point
       let target = c + point &* self.c.point
       var column = 0
       while width > 8, column &+ 4 &* width <= columns {
-        panel(Columns<4>.self, stride, left, right + column, target + column, accumulate, &ahead)
+        panel(Columns<4>.self, known, tiles, left, right + column, target + column, accumulate, &ahead)
         column &+= 4 &* width
       }
       while column &+ 2 &* width <= columns {
-        panel(Columns<2>.self, stride, left, right + column, target + column, accumulate, &ahead)
+        panel(Columns<2>.self, known, tiles, left, right + column, target + column, accumulate, &ahead)
         column &+= 2 &* width
       }
-      if column < columns { single(stride, left, right + column, target + column, accumulate, &ahead) }
+      if column < columns { single(known, narrowTiles, left, right + column, target + column, accumulate, &ahead) }
     }
   }
 
-  /// Two vectors of columns, or four where there are registers for them, in tiles of six or four rows.
+  /// Two vectors of columns, or four where there are registers for them.
   @inline(__always)
-  private func panel<let columns: Int, let aRow: Int>(
-    _: Columns<columns>.Type, _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool,
-    _ ahead: inout ReadAhead
+  private func panel<let columns: Int, let aRow: Int, let aColumn: Int, let bRow: Int>(
+    _: Columns<columns>.Type, _ known: Known<aRow, aColumn, bRow>.Type, _ tiles: Tiles, _ a: Input, _ b: Input,
+    _ c: Output, _ accumulate: Bool, _ ahead: inout ReadAhead
   ) {
-    var row = 0
-    while row < rows {
-      ahead.advance()
-      let count = Self.tileRows(rows &- row)
-      let (aTile, cTile) = (a + row &* aRow, c + row &* self.c.row)
-      switch count {
-      case 6: tile(Zero<6, columns>.sums, stride, aTile, b, cTile, accumulate)
-      case 4: tile(Zero<4, columns>.sums, stride, aTile, b, cTile, accumulate)
-      default: tile(Zero<2, columns>.sums, stride, aTile, b, cTile, accumulate)
-      }
-      row &+= count
-    }
+    let row = sweepTiles(Zero<6, columns>.self, known, tiles.sixes, from: 0, a, b, c, accumulate, &ahead)
+    let rest = sweepTiles(Zero<4, columns>.self, known, tiles.fours, from: row, a, b, c, accumulate, &ahead)
+    _ = sweepTiles(Zero<2, columns>.self, known, tiles.twos, from: rest, a, b, c, accumulate, &ahead)
   }
 
   /// One vector of columns, in tiles of as many rows as there are registers for.
   @inline(__always)
-  private func single<let aRow: Int>(
-    _ stride: RowStride<aRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool, _ ahead: inout ReadAhead
+  private func single<let aRow: Int, let aColumn: Int, let bRow: Int>(
+    _ known: Known<aRow, aColumn, bRow>.Type, _ tiles: NarrowTiles, _ a: Input, _ b: Input, _ c: Output,
+    _ accumulate: Bool, _ ahead: inout ReadAhead
   ) {
-    var row = 0
-    while row < rows {
-      ahead.advance()
-      let count = Self.narrowTileRows(rows &- row)
-      let (aTile, cTile) = (a + row &* aRow, c + row &* self.c.row)
-      switch count {
-      case 16: tile(Zero<16, 1>.sums, stride, aTile, b, cTile, accumulate)
-      case 8: tile(Zero<8, 1>.sums, stride, aTile, b, cTile, accumulate)
-      default: tile(Zero<2, 1>.sums, stride, aTile, b, cTile, accumulate)
-      }
-      row &+= count
-    }
+    let row = sweepTiles(Zero<16, 1>.self, known, tiles.sixteens, from: 0, a, b, c, accumulate, &ahead)
+    let rest = sweepTiles(Zero<8, 1>.self, known, tiles.eights, from: row, a, b, c, accumulate, &ahead)
+    _ = sweepTiles(Zero<2, 1>.self, known, tiles.twos, from: rest, a, b, c, accumulate, &ahead)
   }
 
-  /// Rows of the next register tile. Eight are two tiles of four, not one of six and one of two.
+  /// Register tiles of one size below each other. Returns the row behind them.
   @inline(__always)
-  private static func tileRows(_ left: Int) -> Int { left >= 6 && left != 8 ? 6 : left >= 4 ? 4 : 2 }
+  private func sweepTiles<let rows: Int, let columns: Int, let aRow: Int, let aColumn: Int, let bRow: Int>(
+    _ zero: Zero<rows, columns>.Type, _ known: Known<aRow, aColumn, bRow>.Type, _ count: Int, from row: Int, _ a: Input,
+    _ b: Input, _ c: Output, _ accumulate: Bool, _ ahead: inout ReadAhead
+  ) -> Int {
+    let aRow = aRow > 0 ? aRow : self.a.row
+    var (aTile, cTile) = (a + row &* aRow, c + row &* self.c.row)
+    for _ in 0..<count {
+      ahead.advance()
+      tile(zero, known, aTile, b, cTile, accumulate)
+      aTile += rows &* aRow
+      cTile += rows &* self.c.row
+    }
+    return row &+ rows &* count
+  }
 
+  /// The loops over rows and columns have constant bounds and are unrolled, so that the sums never leave the registers; that
+  /// over the depth takes four steps at a time.
   @inline(__always)
-  private static func narrowTileRows(_ left: Int) -> Int { width > 8 && left >= 16 ? 16 : left >= 8 ? 8 : 2 }
-
-  /// The loops over rows and columns have constant bounds and are unrolled, so that the sums never leave the registers.
-  @inline(__always)
-  private func tile<let rows: Int, let columns: Int, let aRow: Int>(
-    _ zero: InlineArray<rows, InlineArray<columns, Vector>>, _: RowStride<aRow>.Type, _ a: Input, _ b: Input,
-    _ c: Output, _ accumulate: Bool
+  private func tile<let rows: Int, let columns: Int, let aRow: Int, let aColumn: Int, let bRow: Int>(
+    _ zero: Zero<rows, columns>.Type, _ known: Known<aRow, aColumn, bRow>.Type, _ a: Input, _ b: Input, _ c: Output,
+    _ accumulate: Bool
   ) {
-    var sums = zero
+    var sums = zero.sums
     if accumulate {
       for i in 0..<rows {
         for j in 0..<columns { sums[unchecked: i][unchecked: j] = load(c + (i &* self.c.row &+ j &* width)) }
       }
     }
-    var (left, right) = (a, b)
-    for _ in 0..<depth {
-      var values = InlineArray<columns, Vector>(repeating: .zero)
-      for j in 0..<columns { values[unchecked: j] = load(right + j &* width) }
-      for i in 0..<rows {
-        let factor = Vector(repeating: left[i &* aRow])
-        for j in 0..<columns { sums[unchecked: i][unchecked: j].addProduct(factor, values[unchecked: j]) }
-      }
-      left += self.a.column
-      right += self.b.row
+    let (aColumn, bRow) = (aColumn > 0 ? aColumn : self.a.column, bRow > 0 ? bRow : self.b.row)
+    var (left, right, remaining) = (a, b, depth)
+    while remaining >= 4 {
+      for k in 0..<4 { add(known, left + k &* aColumn, right + k &* bRow, to: &sums) }
+      left += 4 &* aColumn
+      right += 4 &* bRow
+      remaining &-= 4
+    }
+    while remaining > 0 {
+      add(known, left, right, to: &sums)
+      left += aColumn
+      right += bRow
+      remaining &-= 1
     }
     for i in 0..<rows {
       for j in 0..<columns { store(sums[unchecked: i][unchecked: j], c + (i &* self.c.row &+ j &* width)) }
+    }
+  }
+
+  /// Adds the products of one number of each row of A and a row of B.
+  @inline(__always)
+  private func add<let rows: Int, let columns: Int, let aRow: Int, let aColumn: Int, let bRow: Int>(
+    _: Known<aRow, aColumn, bRow>.Type, _ left: Input, _ right: Input,
+    to sums: inout InlineArray<rows, InlineArray<columns, Vector>>
+  ) {
+    var values = InlineArray<columns, Vector>(repeating: .zero)
+    for j in 0..<columns { values[unchecked: j] = load(right + j &* width) }
+    let aRow = aRow > 0 ? aRow : self.a.row
+    for i in 0..<rows {
+      let factor = Vector(repeating: left[i &* aRow])
+      for j in 0..<columns { sums[unchecked: i][unchecked: j].addProduct(factor, values[unchecked: j]) }
     }
   }
 }

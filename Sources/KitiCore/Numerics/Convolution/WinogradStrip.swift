@@ -1,4 +1,4 @@
-/// A row of tiles of a result, `[vector of channels, 4, width, channel]`, on its way to memory.
+/// Rows of a result on their way to memory, `[vector of channels, row, place, channel]`.
 ///
 /// Tiles are put together here, so that what is read and written in memory is read and written in the order of its
 /// addresses, which the processor fetches ahead of time.
@@ -6,18 +6,21 @@ final class WinogradStrip {
   /// Floats from one row of places to the next, and from one vector of channels to the next.
   let rowStride: Int
   let vectorStride: Int
-  /// Channels of a block.
-  let channels: Int
+  /// The most channels that are summed together.
+  let blockSize: Int
   let values: AlignedBuffer<Float>
-  /// Sums of a block of tiles, `[2, channels of a block]`.
+  /// Sums of a block of channels, `[2, blockSize]`.
   let totals: AlignedBuffer<Float>
 
-  init(_ plan: WinogradPlan) {
-    channels = max(plan.inputs.blockSize, plan.outputs.blockSize)
-    rowStride = 4 * plan.tilesWide * width + 16
-    vectorStride = 4 * rowStride
+  /// - Parameters:
+  ///   - places: of a row.
+  ///   - channels: that are kept at a time.
+  init(rows: Int, places: Int, channels: Int, blockSize: Int) {
+    self.blockSize = blockSize
+    rowStride = places * width + 16
+    vectorStride = rows * rowStride
     values = AlignedBuffer(count: channels / width * vectorStride)
-    totals = AlignedBuffer(count: 2 * channels)
+    totals = AlignedBuffer(count: 2 * blockSize)
   }
 
   var byteCount: Int { values.byteCount + totals.byteCount }

@@ -10,34 +10,44 @@ struct WinogradTarget {
   /// `[2, channels]`
   private let sums: UnsafeMutablePointer<Double>?
 
-  /// - Parameter sums: of an output: receives the sums of each channel and of its squares.
+  /// Rows of the result that are complete: where the first one begins in the strip, with the first vector of a block of
+  /// channels, and which rows of the image they are.
+  struct Rows {
+    var first: UnsafeMutablePointer<Float>
+    var image: Range<Int>
+  }
+
+  /// - Parameters:
+  ///   - height: of the result, as `width`.
+  ///   - sums: of an output: receives the sums of each channel and of its squares.
   init(
-    _ values: UnsafeMutablePointer<Float>, channels: WinogradPlan.Channels, shape: ConvolutionShape,
+    _ values: UnsafeMutablePointer<Float>, channels: WinogradPlan.Channels, height: Int, width: Int,
     strip: WinogradStrip, finish: GradientFinish?, sums: UnsafeMutablePointer<Double>?
   ) {
     self.values = values
     self.channels = channels
-    height = shape.height
-    imageWidth = shape.width
+    self.height = height
+    imageWidth = width
     self.strip = strip
     self.finish = finish
     self.sums = sums
   }
 
-  /// Transforms the products of a block of tiles and of channels and stores the result. A block has few enough places
-  /// for their sums in single precision.
-  func storeTiles(of products: WinogradPanel, channelBlock: Int, _ block: WinogradBlock) {
+  /// Stores the result of a block of tiles and of channels. A block has few enough places for their sums in single
+  /// precision.
+  ///
+  /// - Parameter transform: makes rows of the result in the strip from a row of tiles.
+  func storeTiles(
+    channelBlock: Int, _ block: WinogradBlock, _ transform: (_ sample: Int, _ row: Int, _ tile: Int) -> Rows
+  ) {
     let (first, end) = (channels.first(channelBlock), channels.count(of: channelBlock))
     strip.totals.buffer.update(repeating: 0)
     block.forEachRow { sample, row, tile in
-      transformRow(
-        UnsafePointer(products.block(0)) + tile &* products.strides.row, products.strides,
-        columns: block.plan.tilesWide, channels: channels.paddedCount(of: channelBlock))
-      let rows = min(4, height &- 4 &* row)
-      let place = (sample &* height &+ 4 &* row) &* imageWidth &* channels.count
+      let rows = transform(sample, row, tile)
       var offset = 0
       while offset < end {
-        finishVector(place, channel: first &+ offset, offset: offset, rows: rows, lanes: min(width, end &- offset))
+        let vector = Rows(first: rows.first + offset / width &* strip.vectorStride, image: rows.image)
+        finishVector(vector, sample: sample, channel: first &+ offset, offset: offset, lanes: min(width, end &- offset))
         offset &+= width
       }
     }
@@ -45,64 +55,47 @@ struct WinogradTarget {
     let totals = strip.totals.pointer
     for channel in 0..<end {
       sums[first &+ channel] += Double(totals[channel])
-      sums[channels.count &+ first &+ channel] += Double(totals[strip.channels &+ channel])
+      sums[channels.count &+ first &+ channel] += Double(totals[strip.blockSize &+ channel])
     }
   }
 
-  /// Products of a row of tiles to their places in the strip.
-  @inline(never)
-  private func transformRow(
-    _ products: UnsafePointer<Float>, _ strides: WinogradProduct.Strides, columns: Int, channels: Int
-  ) {
-    switch strides.point {
-    case 16: transformRow(PointStride<16>.self, products, strides, columns, channels)
-    case 32: transformRow(PointStride<32>.self, products, strides, columns, channels)
-    case 64: transformRow(PointStride<64>.self, products, strides, columns, channels)
-    default: transformRow(PointStride<0>.self, products, strides, columns, channels)
-    }
-  }
-
-  @inline(__always)
-  private func transformRow<let point: Int>(
-    _: PointStride<point>.Type, _ products: UnsafePointer<Float>, _ strides: WinogradProduct.Strides, _ columns: Int,
-    _ channels: Int
-  ) {
-    let (pointStride, rowStride) = (point > 0 ? point : strides.point, strip.rowStride)
-    var channel = 0
-    while channel < channels {
-      var source = products + channel
-      var target = strip.values.pointer + channel / width &* strip.vectorStride
-      for _ in 0..<columns {
-        let place = target
-        transformTile(
-          WinogradOutputMap.self, Columns<6>.self, source, rowStride: 6 &* pointStride, columnStride: pointStride
-        ) { i, j, value in store(value, place + (i &* rowStride &+ j &* width)) }
-        source += strides.row
-        target += 4 &* width
-      }
-      channel &+= width
-    }
-  }
-
-  /// Stores one vector of channels of the strip.
+  /// Stores one vector of channels of rows in the strip.
   ///
-  /// - Parameter first: offset of the strip's first place in the result.
-  private func finishVector(_ first: Int, channel: Int, offset: Int, rows: Int, lanes: Int) {
-    let place = first &+ channel
+  /// - Parameter offset: of the channel in its block.
+  private func finishVector(_ rows: Rows, sample: Int, channel: Int, offset: Int, lanes: Int) {
     if let finish {
-      sweep(place, offset, rows, lanes, GradientFinisher(finish, channel: channel, lanes: lanes))
+      if finish.otherStride > 1 { addSampled(finish, to: rows, sample: sample, channel: channel, lanes: lanes) }
+      sweep(rows, sample, channel, offset, lanes, GradientFinisher(finish, channel: channel, lanes: lanes))
     } else {
-      sweep(place, offset, rows, lanes, VectorTotals())
+      sweep(rows, sample, channel, offset, lanes, VectorTotals())
+    }
+  }
+
+  /// Adds the other gradient where it has only every so many places.
+  private func addSampled(_ finish: GradientFinish, to rows: Rows, sample: Int, channel: Int, lanes: Int) {
+    guard let other = finish.other else { return }
+    let stride = finish.otherStride
+    let (sampledHeight, sampledWidth) = ((height &+ stride &- 1) / stride, (imageWidth &+ stride &- 1) / stride)
+    for row in rows.image where row % stride == 0 {
+      var place = ((sample &* sampledHeight &+ row / stride) &* sampledWidth) &* channels.count &+ channel
+      var target = rows.first + (row &- rows.image.lowerBound) &* strip.rowStride
+      for _ in 0..<sampledWidth {
+        store(load(target) + load(other + place, lanes: lanes), target)
+        place &+= channels.count
+        target += stride &* width
+      }
     }
   }
 
   @inline(never)
-  private func sweep<F: TileFinisher>(_ first: Int, _ offset: Int, _ rows: Int, _ lanes: Int, _ start: F) {
+  private func sweep<F: TileFinisher>(
+    _ rows: Rows, _ sample: Int, _ channel: Int, _ offset: Int, _ lanes: Int, _ start: F
+  ) {
     var finisher = start
     let (stride, imageWidth) = (channels.count, imageWidth)
-    for row in 0..<rows {
-      var source = UnsafePointer(strip.values.pointer) + (offset / width &* strip.vectorStride &+ row &* strip.rowStride)
-      var place = first &+ row &* imageWidth &* stride
+    for row in rows.image {
+      var source = UnsafePointer(rows.first) + (row &- rows.image.lowerBound) &* strip.rowStride
+      var place = (sample &* height &+ row) &* imageWidth &* stride &+ channel
       var left = imageWidth
       while left >= 4, lanes == width {
         var four = InlineArray<4, Vector>(repeating: .zero)
@@ -123,7 +116,7 @@ struct WinogradTarget {
     }
     let totals = strip.totals.pointer + offset
     store(load(totals) + finisher.totals.sum, totals)
-    store(load(totals + strip.channels) + finisher.totals.product, totals + strip.channels)
+    store(load(totals + strip.blockSize) + finisher.totals.product, totals + strip.blockSize)
   }
 }
 
@@ -181,7 +174,7 @@ private struct GradientFinisher: TileFinisher {
   private(set) var totals = VectorTotals()
 
   init(_ finish: GradientFinish, channel: Int, lanes: Int) {
-    other = finish.other
+    other = finish.otherStride == 1 ? finish.other : nil
     factor = finish.sums?.factor
     switch finish.mask {
     case .none: (mask, isNormalized, scale, shift) = (nil, false, Vector.zero, Vector.zero)

@@ -18,7 +18,10 @@ protocol VectorSequence {
   subscript(index: Int) -> Vector { get }
 }
 
-/// Bᵀ: an input tile to its values at the points.
+/// Bᵀ: an input tile to its values at the points, with every second place, the first one not among them, times √½.
+///
+/// That makes half of the products sums, for which the processor has units of its own. The value at ∞ comes out times √½,
+/// which the kernel's map makes good.
 enum WinogradInputMap: SixPoints {
   @inline(__always)
   static func results(_ pair: Int, of d: some VectorSequence) -> (Vector, Vector) {
@@ -32,38 +35,40 @@ enum WinogradInputMap: SixPoints {
       let (even, odd) = (
         d[4].addingProduct(d[2], Vector(repeating: -2)), d[3].addingProduct(d[1], Vector(repeating: -2))
       )
-      return opposite(even, odd, near)
+      return (even + odd, even - odd)
     default:
-      let (even, odd) = (
-        d[4].addingProduct(d[2], Vector(repeating: -0.5)), d[3].addingProduct(d[1], Vector(repeating: -0.5))
-      )
-      return opposite(even, odd, far)
+      let even = d[4].addingProduct(d[2], Vector(repeating: -0.5))
+      let odd = (-d[1]).addingProduct(d[3], Vector(repeating: 2))
+      return (even + odd, even - odd)
     }
   }
 }
 
-/// A: the gradients of outputs to those of the products.
+/// A: the gradients of outputs, every second place from the first one on times √½, to those of the products. Those at 0 and
+/// ±√2 come out times √½, those at ±√½ times √2, which the gradient of the kernel's map makes good.
 enum WinogradOutputGradientMap: SixPoints {
   @inline(__always)
   static func results(_ pair: Int, of g: some VectorSequence) -> (Vector, Vector) {
     switch pair {
     case 0: return (g[0], g[3])
     case 1:
-      let half = Vector(repeating: 0.5)
-      return opposite(g[0].addingProduct(g[2], half), g[1].addingProduct(g[3], half), near)
+      let even = g[2].addingProduct(g[0], Vector(repeating: 2))
+      let odd = g[1].addingProduct(g[3], Vector(repeating: 0.5))
+      return (even + odd, even - odd)
     default:
       let two = Vector(repeating: 2)
-      return opposite(g[0].addingProduct(g[2], two), g[1].addingProduct(g[3], two), far)
+      let (even, odd) = (g[0].addingProduct(g[2], two), g[1].addingProduct(g[3], two))
+      return (even + odd, even - odd)
     }
   }
 }
 
-/// G: a kernel to its values at the points.
+/// G: a kernel to its values at the points; that at ∞ times √2.
 enum WinogradWeightMap: SixPoints {
   @inline(__always)
   static func results(_ pair: Int, of g: some VectorSequence) -> (Vector, Vector) {
     switch pair {
-    case 0: return (g[0], g[2])
+    case 0: return (g[0], g[2] * Vector(repeating: far))
     case 1:
       let even = (g[0] * Vector(repeating: -2 / 3)).addingProduct(g[2], Vector(repeating: -1 / 3))
       return opposite(even, g[1], near * -2 / 3)
@@ -98,7 +103,7 @@ enum WinogradOutputMap: WinogradMap {
   }
 }
 
-/// Gᵀ: the gradients of a kernel's values at the points to those of the kernel.
+/// Gᵀ: the gradients of a kernel's values at the points, times √2 at ±√½ and √½ at the others, to those of the kernel.
 enum WinogradWeightGradientMap: WinogradMap {
   static var pairs: Int { 2 }
 
@@ -109,12 +114,13 @@ enum WinogradWeightGradientMap: WinogradMap {
   static func results(_ pair: Int, of u: some VectorSequence) -> (Vector, Vector) {
     if pair == 0 {
       let (nearEven, farEven) = (u[1] + u[2], u[3] + u[4])
+      let (nearShare, farShare) = (Vector(repeating: near * -2 / 3), Vector(repeating: far / 6))
       return (
-        u[0].addingProduct(nearEven, Vector(repeating: -2 / 3)).addingProduct(farEven, Vector(repeating: 1 / 6)),
-        u[5].addingProduct(farEven - nearEven, Vector(repeating: 1 / 3))
+        (u[0] * Vector(repeating: far)).addingProduct(nearEven, nearShare).addingProduct(farEven, farShare),
+        (u[5] * Vector(repeating: far)).addingProduct(nearEven, nearShare * 0.5).addingProduct(farEven, farShare * 2)
       )
     }
-    let odd = ((u[1] - u[2]) * Vector(repeating: near * -2 / 3)).addingProduct(u[3] - u[4], Vector(repeating: far / 6))
+    let odd = ((u[3] - u[4]) - (u[1] - u[2])) * Vector(repeating: 1 / 3)
     return (odd, odd)
   }
 }
@@ -140,7 +146,7 @@ extension SixPoints {
 }
 
 /// A column of a square of vectors in memory.
-private struct Column: VectorSequence {
+struct Column: VectorSequence {
   var first: UnsafePointer<Float>
   var stride: Int
 
@@ -148,7 +154,7 @@ private struct Column: VectorSequence {
   subscript(index: Int) -> Vector { load(first + index &* stride) }
 }
 
-private struct Row<let count: Int>: VectorSequence {
+struct Row<let count: Int>: VectorSequence {
   var values: InlineArray<count, Vector>
 
   @inline(__always)
@@ -196,10 +202,58 @@ func transformTile<Map: WinogradMap, let columns: Int>(
 
 /// Unrolled, so that which pair it is is known when this is compiled.
 @inline(__always)
-private func forEachPair<Map: WinogradMap>(of _: Map.Type, _ body: (Int) -> Void) {
+func forEachPair<Map: WinogradMap>(of _: Map.Type, _ body: (Int) -> Void) {
   body(0)
   body(1)
   if Map.pairs > 2 { body(2) }
+}
+
+/// Two rows of the results of a map along the columns and then the rows of the squares of a row of tiles, of which each begins
+/// four columns behind the one before it: what neighbours share is mapped along its columns once.
+///
+/// - Parameters:
+///   - pair: which two rows.
+///   - rowStride: Floats from one row of places to the next, as `columnStride` from one column.
+///   - output: of the first tile; those of the next are `tileStride` further on. Element (i, j) of a result is at
+///     `(6 · i + j) · pointStride`.
+@inline(__always)
+func transformTiles<Map: SixPoints, let columns: Int>(
+  _ map: Map.Type, _: Columns<columns>.Type, pair: Int, _ input: UnsafePointer<Float>, rowStride: Int,
+  columnStride: Int, tiles: Int, into output: UnsafeMutablePointer<Float>, tileStride: Int, pointStride: Int
+) {
+  let shared = columns &- 4
+  let (first, second) = Map.places(pair)
+  var (upper, lower) = (Row<columns>(), Row<columns>())
+  for j in 0..<shared {
+    let column = Column(first: input + j &* columnStride, stride: rowStride)
+    (upper.values[unchecked: j &+ 4], lower.values[unchecked: j &+ 4]) = Map.results(pair, of: column)
+  }
+  var (source, target) = (input + shared &* columnStride, output)
+  for _ in 0..<tiles {
+    for j in 0..<shared {
+      upper.values[unchecked: j] = upper.values[unchecked: j &+ 4]
+      lower.values[unchecked: j] = lower.values[unchecked: j &+ 4]
+    }
+    for j in 0..<4 {
+      let column = Column(first: source + j &* columnStride, stride: rowStride)
+      (upper.values[unchecked: j &+ shared], lower.values[unchecked: j &+ shared]) = Map.results(pair, of: column)
+    }
+    storeRow(map, upper, target + 6 &* first &* pointStride, pointStride)
+    storeRow(map, lower, target + 6 &* second! &* pointStride, pointStride)
+    source += 4 &* columnStride
+    target += tileStride
+  }
+}
+
+@inline(__always)
+private func storeRow<Map: SixPoints, let columns: Int>(
+  _ map: Map.Type, _ row: Row<columns>, _ target: UnsafeMutablePointer<Float>, _ pointStride: Int
+) {
+  forEachPair(of: map) { pair in
+    let ((first, second), (a, b)) = (Map.places(pair), Map.results(pair, of: row))
+    store(a, target + first &* pointStride)
+    store(b, target + second! &* pointStride)
+  }
 }
 
 /// `transformTile` with the result in memory: element (i, j) is at `(n · i + j) · outputStride`, with n the results of a row.

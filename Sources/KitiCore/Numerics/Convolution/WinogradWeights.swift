@@ -1,8 +1,9 @@
 import CVector
 
 /// A weight's values at the points of Winograd's tiles, and their gradients, in blocks of channels.
-final class WinogradWeights {
+final class WinogradWeights<WeightMap: SixPoints, GradientMap: WinogradMap> {
   private let plan: WinogradPlan
+  private let turnsKernel: Bool
   private let buffer: AlignedBuffer<Float>
   /// The part of the weight that a block is made of, where it must be transposed or filled up.
   private let part: AlignedBuffer<Float>
@@ -10,8 +11,10 @@ final class WinogradWeights {
   private var weight: UnsafePointer<Float>?
   private var isTransposed = false
 
-  init(_ plan: WinogradPlan) {
+  /// - Parameter turnsKernel: whether the transposed weight has its kernel turned by half a circle.
+  init(_ plan: WinogradPlan, turnsKernel: Bool) {
     self.plan = plan
+    self.turnsKernel = turnsKernel
     let blocks = plan.inputs.blocks * plan.outputs.blocks
     buffer = AlignedBuffer(count: (plan.keepsWeights ? blocks : 1) * plan.weightBlockSize)
     gradients = AlignedBuffer(count: (plan.keepsGradients ? blocks : 1) * plan.weightBlockSize)
@@ -25,8 +28,7 @@ final class WinogradWeights {
   var to: WinogradPlan.Channels { isTransposed ? plan.inputs : plan.outputs }
   var strides: WinogradProduct.Strides { .init(point: plan.weightPointStride, row: to.blockSize) }
 
-  /// - Parameter isTransposed: for the input's gradient, which is the convolution of the output's gradient with the
-  ///   kernel turned by half a circle, from outputs to inputs.
+  /// - Parameter isTransposed: for the input's gradient: from outputs to inputs.
   func prepare(_ weight: UnsafePointer<Float>, isTransposed: Bool) {
     self.weight = weight
     self.isTransposed = isTransposed
@@ -68,7 +70,7 @@ final class WinogradWeights {
       var column = 0
       while column < columns {
         transformTile(
-          WinogradWeightMap.self, Columns<3>.self, source + (k &* rowStride &+ column), rowStride: 3 &* placeStride,
+          WeightMap.self, Columns<3>.self, source + (k &* rowStride &+ column), rowStride: 3 &* placeStride,
           columnStride: placeStride, into: output + (k &* stride &+ column), outputStride: pointStride)
         column &+= width
       }
@@ -97,7 +99,7 @@ final class WinogradWeights {
     }
   }
 
-  /// Copies a block of the weight transposed and turned, with zeros for inputs that fill the last vector.
+  /// Copies a block of the weight transposed and, if need be, turned, with zeros for inputs that fill the last vector.
   @inline(never)
   private func turn(_ fromBlock: Int, _ toBlock: Int) {
     let (from, to) = (plan.outputs, plan.inputs)
@@ -105,7 +107,7 @@ final class WinogradWeights {
     let (placeSize, rowStride) = (from.blockSize &* to.blockSize, to.blockSize)
     for place in 0..<9 {
       let source = weight! + ((place &* to.count &+ to.first(toBlock)) &* from.count &+ from.first(fromBlock))
-      let target = part.pointer + (8 &- place) &* placeSize
+      let target = part.pointer + (turnsKernel ? 8 &- place : place) &* placeSize
       for i in stride(from: 0, to: padded, by: width) {
         for o in stride(from: 0, to: depth, by: width) {
           let (source, target) = (source + (i &* from.count &+ o), target + (o &* rowStride &+ i))
@@ -148,7 +150,7 @@ extension WinogradWeights {
       while o < columns {
         let lanes = min(width, columns &- o)
         transformTile(
-          WinogradWeightGradientMap.self, Columns<6>.self, source + (i &* stride &+ o), rowStride: 6 &* pointStride,
+          GradientMap.self, Columns<6>.self, source + (i &* stride &+ o), rowStride: 6 &* pointStride,
           columnStride: pointStride
         ) { row, column, value in
           let place = target + ((3 &* row &+ column) &* inputs.count &* outputs.count &+ o)
