@@ -16,9 +16,10 @@ struct ReadAhead {
   private var count = 0
   private var total = 0
   private var linesPerTurn = 0
-  /// The next line: a part and a place in it.
-  private var part = 0
-  private var line = 0
+  /// The next part, and the rest of the current one.
+  private var next = 0
+  private var address = UnsafeRawPointer(bitPattern: 64)!
+  private var end = UnsafeRawPointer(bitPattern: 64)!
 
   /// Adds places of an array `[places, channels]`, unless the array has been added.
   mutating func add(_ array: UnsafePointer<Float>?, _ places: Range<Int>, channels: Int) {
@@ -45,28 +46,31 @@ struct ReadAhead {
 
   /// Cuts all into so many turns.
   mutating func spread(over turns: Int) {
-    linesPerTurn = total <= Self.mostLines ? (total + turns - 1) / turns : 0
+    guard total <= Self.mostLines else { return }
+    linesPerTurn = (total + turns - 1) / turns
+    takeNextPart()
   }
 
-  /// Asks for the lines of a turn.
+  /// Asks for the lines of a turn, and a few beyond at the end of an array.
   @inline(__always)
   mutating func advance() {
-    if linesPerTurn > 0, part < count { fetch() }
+    if address < end { fetch() }
   }
 
   @inline(never)
   private mutating func fetch() {
-    var left = linesPerTurn
-    while left > 0, part < count, let current = parts[part] {
-      let turn = min(left, current.lines &- line)
-      var address = current.start + 64 &* line
-      for _ in 0..<turn {
-        kiti_fetch(address)
-        address += 64
-      }
-      left &-= turn
-      line &+= turn
-      if line == current.lines { (part, line) = (part &+ 1, 0) }
+    var line = address
+    for _ in 0..<linesPerTurn {
+      kiti_fetch(line)
+      line += 64
     }
+    address = line
+    if line >= end { takeNextPart() }
+  }
+
+  private mutating func takeNextPart() {
+    guard next < count, let part = parts[next] else { return }
+    (address, end) = (part.start, part.start + 64 * part.lines)
+    next += 1
   }
 }

@@ -6,7 +6,7 @@
 /// maps, so that tiles of it overlap by one row and one column. The result differs from the exact one by up to 3e-6 of its
 /// largest number. A NaN in the input makes NaN of all outputs of the tiles that read it.
 package final class StridedWinogradConvolution: ConvolutionKernel {
-  private typealias Weights = WinogradWeights<StridedWeightMap, StridedWeightGradientMap>
+  private typealias Weights = WinogradWeights<StridedWeightMap, StridedWeightMap, StridedWeightGradientMap>
 
   private let plan: WinogradPlan
   private let weights: Weights
@@ -34,7 +34,7 @@ package final class StridedWinogradConvolution: ConvolutionKernel {
   package init(_ shape: ConvolutionShape, capacity: Int) {
     precondition(StridedWinogradConvolution.fits(shape))
     plan = WinogradPlan(shape, capacity: capacity)
-    weights = Weights(plan, turnsKernel: false)
+    weights = Weights(plan)
     source = PaddedImage(height: shape.height, width: shape.width, channels: shape.inputs, side: 8, rowsBelow: 0)
     gradient = PaddedImage(
       height: shape.outputHeight, width: shape.outputWidth, channels: shape.outputs, rowsBelow: 0)

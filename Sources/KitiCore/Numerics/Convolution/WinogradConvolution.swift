@@ -5,9 +5,13 @@
 /// the convolution happens while a sample is read and while tiles are stored. The result differs from the exact
 /// one by up to 3e-6 of its largest number. A NaN in the input makes NaN of all outputs of the tiles that read it.
 package final class WinogradConvolution: ConvolutionKernel {
+  typealias Weights = WinogradWeights<WinogradWeightMap, WinogradTransposedWeightMap, WinogradWeightGradientMap>
+
   let plan: WinogradPlan
-  let weights: WinogradWeights<WinogradWeightMap, WinogradWeightGradientMap>
-  private let strip: WinogradStrip
+  let weights: Weights
+  private let outputStrip: WinogradStrip
+  /// The input's gradient of a row of tiles, with the two rows that it shares with the next one.
+  private let gradientStrip: WinogradStrip
   /// What the next block of tiles reads and writes, and the turns that it gets in the products of a whole block.
   private var ahead = ReadAhead()
   private let turns: (output: Int, weightGradient: Int, inputGradient: Int)
@@ -16,10 +20,8 @@ package final class WinogradConvolution: ConvolutionKernel {
   let gradient: PaddedImage
   /// The transformed input of a block of tiles.
   let inputTiles: WinogradPanel
-  /// The output's gradient at the points of the weight's gradient.
+  /// The transformed gradient of the output, of which both gradients are made.
   let gradientTiles: WinogradPanel
-  /// The output's gradient as the input of the convolution that makes the input's gradient.
-  let gradientInputTiles: WinogradPanel
   /// Products of one block of channels; in place of the tiles that are multiplied where a register tile takes all their
   /// channels, which then stay in the first-level cache.
   let inputProducts: WinogradPanel
@@ -34,24 +36,26 @@ package final class WinogradConvolution: ConvolutionKernel {
     precondition(WinogradConvolution.fits(shape))
     plan = WinogradPlan(shape, capacity: capacity)
     turns = plan.turns
-    strip = WinogradStrip(
-      rows: 4, places: 4 * plan.tilesWide, channels: plan.largestBlock, blockSize: plan.largestBlock)
-    weights = WinogradWeights(plan, turnsKernel: true)
+    weights = Weights(plan)
     source = PaddedImage(height: shape.height, width: shape.width, channels: shape.inputs, alternates: true)
-    gradient = PaddedImage(height: shape.height, width: shape.width, channels: shape.outputs, alternates: true)
+    gradient = PaddedImage(height: shape.height, width: shape.width, channels: shape.outputs, rowsBelow: 0, alternates: true)
     let (inputs, outputs) = (plan.inputs, plan.outputs)
+    outputStrip = WinogradStrip(
+      rows: 4, places: 4 * plan.tilesWide, channels: outputs.blockSize, blockSize: outputs.blockSize)
+    gradientStrip = WinogradStrip(
+      rows: 6, places: 4 * plan.tilesWide + 2, channels: roundedUp(shape.inputs, width), blockSize: inputs.blockSize)
     inputTiles = WinogradPanel(plan, channels: inputs, blocks: inputs.blocks)
     gradientTiles = WinogradPanel(plan, channels: outputs, blocks: outputs.blocks)
-    gradientInputTiles = WinogradPanel(plan, channels: outputs, blocks: outputs.blocks)
     let isInPlace = inputs.blockSize == outputs.blockSize && max(shape.inputs, shape.outputs) <= 2 * width
-    inputProducts = isInPlace ? gradientInputTiles : WinogradPanel(plan, channels: inputs, blocks: 1)
+    inputProducts = isInPlace ? gradientTiles : WinogradPanel(plan, channels: inputs, blocks: 1)
     outputProducts = isInPlace ? inputTiles : WinogradPanel(plan, channels: outputs, blocks: 1)
   }
 
   package var workspaceBytes: Int {
-    let panels = inputTiles.byteCount + gradientTiles.byteCount + gradientInputTiles.byteCount
-    let products = inputProducts === gradientInputTiles ? 0 : inputProducts.byteCount + outputProducts.byteCount
-    return weights.byteCount + strip.byteCount + source.byteCount + gradient.byteCount + panels + products
+    let tiles = inputTiles.byteCount + gradientTiles.byteCount
+    let products = inputProducts === gradientTiles ? 0 : inputProducts.byteCount + outputProducts.byteCount
+    let strips = outputStrip.byteCount + gradientStrip.byteCount
+    return weights.byteCount + strips + source.byteCount + gradient.byteCount + tiles + products
   }
 
   package func forward(
@@ -61,19 +65,24 @@ package final class WinogradConvolution: ConvolutionKernel {
     guard samples > 0 else { return }
     weights.prepare(weight, isTransposed: false)
     let target = WinogradTarget(
-      output, channels: plan.outputs, height: plan.shape.height, width: plan.shape.width, strip: strip, finish: nil,
-      sums: sums)
+      output, channels: plan.outputs, height: plan.shape.height, width: plan.shape.width, strip: outputStrip,
+      finish: nil, sums: sums)
     plan.forEachBlock(samples) { block in
       block.forEachRow { sample, row, tile in
         self.source.read(source, sample: sample, tileRow: row)
-        transformInput(self.source, row: row, into: inputTiles, tile: tile)
+        transformInput(row: row, tile: tile)
       }
       let next = placesOfNext(block, samples: samples)
       ahead = ReadAhead()
       ahead.add(source.values, next, channels: plan.shape.inputs)
       ahead.add(output, next, channels: plan.shape.outputs)
       ahead.spread(over: turns.output)
-      convolve(inputTiles, through: outputProducts, block, into: target)
+      multiply(inputTiles, through: outputProducts, block) { channelBlock in
+        target.storeTiles(channelBlock: channelBlock, block) { _, row, tile in
+          transformOutput(channelBlock, tile: tile)
+          return .init(first: outputStrip.values.pointer, image: 4 &* row..<min(plan.shape.height, 4 &* row &+ 4))
+        }
+      }
     }
   }
 
@@ -82,21 +91,19 @@ package final class WinogradConvolution: ConvolutionKernel {
     weightGradient: UnsafeMutablePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
     finish: GradientFinish, samples: Int
   ) {
-    precondition(finish.otherStride == 1, "Winograd's tiles have all places")
     guard samples > 0 else { return }
     let target = inputGradient.map {
       WinogradTarget(
-        $0, channels: plan.inputs, height: plan.shape.height, width: plan.shape.width, strip: strip, finish: finish,
-        sums: finish.sums?.sums)
+        $0, channels: plan.inputs, height: plan.shape.height, width: plan.shape.width, strip: gradientStrip,
+        finish: finish, sums: finish.sums?.sums)
     }
     if target != nil { weights.prepare(weight, isTransposed: true) }
     plan.forEachBlock(samples) { block in
       block.forEachRow { sample, row, tile in
         self.source.read(source, sample: sample, tileRow: row)
-        transformInput(self.source, row: row, into: inputTiles, tile: tile)
+        transformInput(row: row, tile: tile)
         self.gradient.read(gradient, sample: sample, tileRow: row)
         transformGradient(row: row, tile: tile)
-        if target != nil { transformInput(self.gradient, row: row, into: gradientInputTiles, tile: tile) }
       }
       let next = placesOfNext(block, samples: samples)
       ahead = ReadAhead()
@@ -109,7 +116,12 @@ package final class WinogradConvolution: ConvolutionKernel {
       }
       ahead.spread(over: turns.weightGradient + (inputGradient == nil ? 0 : turns.inputGradient))
       addWeightGradient(block, to: weightGradient)
-      if let target { convolve(gradientInputTiles, through: inputProducts, block, into: target) }
+      guard let target else { return }
+      multiply(gradientTiles, through: inputProducts, block) { channelBlock in
+        target.storeTiles(channelBlock: channelBlock, block) { _, row, tile in
+          transformInputGradient(channelBlock, row: row, tile: tile)
+        }
+      }
     }
     if plan.keepsGradients { plan.forEachPair { weights.addGradient($0, $1, to: weightGradient) } }
   }
@@ -118,9 +130,9 @@ package final class WinogradConvolution: ConvolutionKernel {
     block.placesOfNext(samples: samples, side: 4, height: plan.shape.height, width: plan.shape.width)
   }
 
-  /// Multiplies transformed tiles with the prepared weights and stores the tiles of the result.
-  private func convolve(
-    _ tiles: WinogradPanel, through products: WinogradPanel, _ block: WinogradBlock, into target: WinogradTarget
+  /// Multiplies transformed tiles with the prepared weights. Calls `body` with each block of channels of the products.
+  private func multiply(
+    _ tiles: WinogradPanel, through products: WinogradPanel, _ block: WinogradBlock, _ body: (Int) -> Void
   ) {
     let (from, to) = (weights.from, weights.to)
     for toBlock in 0..<to.blocks {
@@ -133,12 +145,7 @@ package final class WinogradConvolution: ConvolutionKernel {
           UnsafePointer(tiles.block(fromBlock)), weight, into: products.block(0), accumulate: fromBlock > 0,
           ahead: &ahead)
       }
-      target.storeTiles(channelBlock: toBlock, block) { _, row, tile in
-        transformRow(
-          UnsafePointer(products.block(0)) + tile &* products.strides.row, products.strides,
-          channels: to.paddedCount(of: toBlock))
-        return .init(first: strip.values.pointer, image: 4 &* row..<min(plan.shape.height, 4 &* row &+ 4))
-      }
+      body(toBlock)
     }
   }
 
@@ -161,13 +168,13 @@ package final class WinogradConvolution: ConvolutionKernel {
 
   /// Transforms a row of overlapping tiles of six by six places.
   @inline(never)
-  private func transformInput(_ image: PaddedImage, row: Int, into panel: WinogradPanel, tile: Int) {
+  private func transformInput(row: Int, tile: Int) {
     transform(
-      WinogradInputMap.self, Columns<6>.self, rowStride: image.rowStride, into: panel, tile: tile
-    ) { image.inputTiles(row, channel: $0) }
+      WinogradInputMap.self, Columns<6>.self, rowStride: source.rowStride, into: inputTiles, tile: tile
+    ) { source.inputTiles(row, channel: $0) }
   }
 
-  /// Transforms a row of tiles of the output's gradient for the weight's gradient.
+  /// Transforms a row of tiles of the output's gradient.
   @inline(never)
   private func transformGradient(row: Int, tile: Int) {
     transform(
@@ -211,38 +218,75 @@ package final class WinogradConvolution: ConvolutionKernel {
     }
   }
 
-  /// Products of a row of tiles to their places in the strip.
+  /// Products of a row of tiles to the output in the strip.
   @inline(never)
-  private func transformRow(
-    _ products: UnsafePointer<Float>, _ strides: WinogradProduct.Strides, channels: Int
+  private func transformOutput(_ channelBlock: Int, tile: Int) {
+    forEachTile(of: outputProducts, channels: plan.outputs.paddedCount(of: channelBlock), tile: tile) {
+      point, source, channel, column in
+      let target =
+        outputStrip.values.pointer + (channel / width &* outputStrip.vectorStride &+ 4 &* column &* width)
+      transformTile(
+        WinogradOutputMap.self, Columns<6>.self, source, rowStride: 6 &* point, columnStride: point
+      ) { i, j, value in store(value, target + (i &* outputStrip.rowStride &+ j &* width)) }
+    }
+  }
+
+  /// Makes the input's gradient of a row of tiles, whose first two rows have been begun by the row of tiles above.
+  @inline(never)
+  private func transformInputGradient(_ channelBlock: Int, row: Int, tile: Int) -> WinogradTarget.Rows {
+    let (strip, rowStride) = (gradientStrip, gradientStrip.rowStride)
+    let first = strip.values.pointer + plan.inputs.first(channelBlock) / width &* strip.vectorStride
+    let channels = plan.inputs.paddedCount(of: channelBlock)
+    for channel in stride(from: 0, to: channels, by: width) {
+      let output = first + channel / width &* strip.vectorStride
+      if row > 0 {
+        output.update(from: output + 4 &* rowStride, count: 2 &* rowStride)
+      } else {
+        output.update(repeating: 0, count: 2 &* rowStride)
+      }
+      for i in 2..<6 { (output + i &* rowStride).update(repeating: 0, count: 2 &* width) }
+    }
+    forEachTile(of: inputProducts, channels: channels, tile: tile) { point, source, channel, column in
+      let target = first + (channel / width &* strip.vectorStride &+ 4 &* column &* width)
+      transformTile(
+        WinogradInputGradientMap.self, Columns<6>.self, source, rowStride: 6 &* point, columnStride: point
+      ) { i, j, value in
+        // The first two rows and columns are shared with the neighbours before.
+        let place = target + (i &* rowStride &+ j &* width)
+        store(i < 2 || j < 2 ? load(place) + value : value, place)
+      }
+    }
+    // The first row and column of all lie in the frame around the image; the last row of tiles has nothing below it.
+    let above = row == 0 ? 1 : 0
+    let end = row &+ 1 == plan.tilesHigh ? plan.shape.height : 4 &* row &+ 3
+    return .init(first: first + (above &* rowStride &+ width), image: (4 &* row &- 1 &+ above)..<end)
+  }
+
+  /// Calls `body` with the distance of points, the tile's first point, its channel and its place in the row.
+  @inline(__always)
+  private func forEachTile(
+    of products: WinogradPanel, channels: Int, tile: Int,
+    _ body: (_ point: Int, _ source: UnsafePointer<Float>, _ channel: Int, _ column: Int) -> Void
   ) {
-    switch strides.point {
-    case 16: transformRow(PointStride<16>.self, products, strides, channels)
-    case 32: transformRow(PointStride<32>.self, products, strides, channels)
-    case 64: transformRow(PointStride<64>.self, products, strides, channels)
-    default: transformRow(PointStride<0>.self, products, strides, channels)
+    switch products.pointStride {
+    case 16: forEachTile(PointStride<16>.self, products, channels, tile, body)
+    case 32: forEachTile(PointStride<32>.self, products, channels, tile, body)
+    case 64: forEachTile(PointStride<64>.self, products, channels, tile, body)
+    default: forEachTile(PointStride<0>.self, products, channels, tile, body)
     }
   }
 
   @inline(__always)
-  private func transformRow<let point: Int>(
-    _: PointStride<point>.Type, _ products: UnsafePointer<Float>, _ strides: WinogradProduct.Strides,
-    _ channels: Int
+  private func forEachTile<let point: Int>(
+    _: PointStride<point>.Type, _ products: WinogradPanel, _ channels: Int, _ tile: Int,
+    _ body: (_ point: Int, _ source: UnsafePointer<Float>, _ channel: Int, _ column: Int) -> Void
   ) {
-    let (pointStride, rowStride) = (point > 0 ? point : strides.point, strip.rowStride)
-    var channel = 0
-    while channel < channels {
-      var source = products + channel
-      var target = strip.values.pointer + channel / width &* strip.vectorStride
-      for _ in 0..<plan.tilesWide {
-        let place = target
-        transformTile(
-          WinogradOutputMap.self, Columns<6>.self, source, rowStride: 6 &* pointStride, columnStride: pointStride
-        ) { i, j, value in store(value, place + (i &* rowStride &+ j &* width)) }
-        source += strides.row
-        target += 4 &* width
+    let pointStride = point > 0 ? point : products.pointStride
+    let first = UnsafePointer(products.block(0)) + tile &* products.tileStride
+    for channel in stride(from: 0, to: channels, by: width) {
+      for column in 0..<plan.tilesWide {
+        body(pointStride, first + (column &* products.tileStride &+ channel), channel, column)
       }
-      channel &+= width
     }
   }
 }

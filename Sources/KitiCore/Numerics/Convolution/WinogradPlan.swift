@@ -74,9 +74,6 @@ struct WinogradPlan {
     )
   }
 
-  /// The most channels of a block.
-  var largestBlock: Int { max(inputs.blockSize, outputs.blockSize) }
-
   /// Floats of the transformed weight between one input and one output block of channels. A cache line more between
   /// points keeps them from falling on the same lines of the cache.
   var weightPointStride: Int { inputs.blockSize * outputs.blockSize + 16 }

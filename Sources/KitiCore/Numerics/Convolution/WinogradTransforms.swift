@@ -63,6 +63,34 @@ enum WinogradOutputGradientMap: SixPoints {
   }
 }
 
+/// B: the gradients at the points, those at ±√½ times 2, to those of an input tile.
+enum WinogradInputGradientMap: WinogradMap {
+  static var pairs: Int { 3 }
+
+  @inline(__always)
+  static func places(_ pair: Int) -> (Int, Int?) { pair == 0 ? (2, 4) : pair == 1 ? (1, 3) : (0, 5) }
+
+  @inline(__always)
+  static func results(_ pair: Int, of m: some VectorSequence) -> (Vector, Vector) {
+    let (half, factor) = (Vector(repeating: 0.5), Vector(repeating: -2.5))
+    switch pair {
+    case 0:
+      let (nearEven, farEven) = (m[1] + m[2], m[3] + m[4])
+      return (
+        (-nearEven).addingProduct(farEven, -half).addingProduct(m[0], factor),
+        (m[0] + farEven).addingProduct(nearEven, half)
+      )
+    case 1:
+      let (nearOdd, farOdd) = (m[1] - m[2], m[3] - m[4])
+      return (
+        m[5].addingProduct(nearOdd + farOdd, Vector(repeating: -near)),
+        (farOdd * Vector(repeating: far)).addingProduct(nearOdd, Vector(repeating: near / 2)).addingProduct(m[5], factor)
+      )
+    default: return (m[0], m[5])
+    }
+  }
+}
+
 /// G: a kernel to its values at the points; that at ∞ times √2.
 enum WinogradWeightMap: SixPoints {
   @inline(__always)
@@ -75,6 +103,23 @@ enum WinogradWeightMap: SixPoints {
     default:
       let even = (g[0] * Vector(repeating: 1 / 6)).addingProduct(g[2], Vector(repeating: 1 / 3))
       return opposite(even, g[1], far / 6)
+    }
+  }
+}
+
+/// G for the gradients of inputs: all values but that at ∞ times √2, which with the output's gradients at the points makes
+/// their products what `WinogradInputGradientMap` takes.
+enum WinogradTransposedWeightMap: SixPoints {
+  @inline(__always)
+  static func results(_ pair: Int, of g: some VectorSequence) -> (Vector, Vector) {
+    switch pair {
+    case 0: return (g[0] * Vector(repeating: far), g[2])
+    case 1:
+      let even = (g[0] * Vector(repeating: far * -2 / 3)).addingProduct(g[2], Vector(repeating: far * -1 / 3))
+      return opposite(even, g[1], -2 / 3)
+    default:
+      let even = (g[0] * Vector(repeating: far / 6)).addingProduct(g[2], Vector(repeating: far / 3))
+      return opposite(even, g[1], 1 / 3)
     }
   }
 }

@@ -1,9 +1,8 @@
 import CVector
 
 /// A weight's values at the points of Winograd's tiles, and their gradients, in blocks of channels.
-final class WinogradWeights<WeightMap: SixPoints, GradientMap: WinogradMap> {
+final class WinogradWeights<WeightMap: SixPoints, TransposedMap: SixPoints, GradientMap: WinogradMap> {
   private let plan: WinogradPlan
-  private let turnsKernel: Bool
   private let buffer: AlignedBuffer<Float>
   /// The part of the weight that a block is made of, where it must be transposed or filled up.
   private let part: AlignedBuffer<Float>
@@ -11,10 +10,8 @@ final class WinogradWeights<WeightMap: SixPoints, GradientMap: WinogradMap> {
   private var weight: UnsafePointer<Float>?
   private var isTransposed = false
 
-  /// - Parameter turnsKernel: whether the transposed weight has its kernel turned by half a circle.
-  init(_ plan: WinogradPlan, turnsKernel: Bool) {
+  init(_ plan: WinogradPlan) {
     self.plan = plan
-    self.turnsKernel = turnsKernel
     let blocks = plan.inputs.blocks * plan.outputs.blocks
     buffer = AlignedBuffer(count: (plan.keepsWeights ? blocks : 1) * plan.weightBlockSize)
     gradients = AlignedBuffer(count: (plan.keepsGradients ? blocks : 1) * plan.weightBlockSize)
@@ -56,7 +53,7 @@ final class WinogradWeights<WeightMap: SixPoints, GradientMap: WinogradMap> {
     let (inputs, outputs) = (plan.shape.inputs, plan.shape.outputs)
     var (source, placeStride, rowStride) = (weight!, inputs * outputs, outputs)
     if isTransposed {
-      turn(fromBlock, toBlock)
+      transpose(fromBlock, toBlock)
       (source, placeStride, rowStride) = (UnsafePointer(part.pointer), from.blockSize * to.blockSize, to.blockSize)
     } else if outputs % width != 0 {
       fill(fromBlock, toBlock)
@@ -69,9 +66,16 @@ final class WinogradWeights<WeightMap: SixPoints, GradientMap: WinogradMap> {
       if k &+ 2 < depth { fetchRow(source + (k &+ 2) &* rowStride, columns, placeStride) }
       var column = 0
       while column < columns {
-        transformTile(
-          WeightMap.self, Columns<3>.self, source + (k &* rowStride &+ column), rowStride: 3 &* placeStride,
-          columnStride: placeStride, into: output + (k &* stride &+ column), outputStride: pointStride)
+        let (from, to) = (source + (k &* rowStride &+ column), output + (k &* stride &+ column))
+        if isTransposed {
+          transformTile(
+            TransposedMap.self, Columns<3>.self, from, rowStride: 3 &* placeStride, columnStride: placeStride, into: to,
+            outputStride: pointStride)
+        } else {
+          transformTile(
+            WeightMap.self, Columns<3>.self, from, rowStride: 3 &* placeStride, columnStride: placeStride, into: to,
+            outputStride: pointStride)
+        }
         column &+= width
       }
     }
@@ -99,15 +103,15 @@ final class WinogradWeights<WeightMap: SixPoints, GradientMap: WinogradMap> {
     }
   }
 
-  /// Copies a block of the weight transposed and, if need be, turned, with zeros for inputs that fill the last vector.
+  /// Copies a block of the weight transposed, with zeros for inputs that fill the last vector.
   @inline(never)
-  private func turn(_ fromBlock: Int, _ toBlock: Int) {
+  private func transpose(_ fromBlock: Int, _ toBlock: Int) {
     let (from, to) = (plan.outputs, plan.inputs)
     let (depth, count, padded) = (from.count(of: fromBlock), to.count(of: toBlock), to.paddedCount(of: toBlock))
     let (placeSize, rowStride) = (from.blockSize &* to.blockSize, to.blockSize)
     for place in 0..<9 {
       let source = weight! + ((place &* to.count &+ to.first(toBlock)) &* from.count &+ from.first(fromBlock))
-      let target = part.pointer + (turnsKernel ? 8 &- place : place) &* placeSize
+      let target = part.pointer + place &* placeSize
       for i in stride(from: 0, to: padded, by: width) {
         for o in stride(from: 0, to: depth, by: width) {
           let (source, target) = (source + (i &* from.count &+ o), target + (o &* rowStride &+ i))
