@@ -38,7 +38,8 @@ package final class WinogradConvolution: ConvolutionKernel {
     turns = plan.turns
     weights = Weights(plan)
     source = PaddedImage(height: shape.height, width: shape.width, channels: shape.inputs, alternates: true)
-    gradient = PaddedImage(height: shape.height, width: shape.width, channels: shape.outputs, rowsBelow: 0, alternates: true)
+    gradient = PaddedImage(
+      height: shape.height, width: shape.width, channels: shape.outputs, rowsBelow: 0, alternates: true)
     let (inputs, outputs) = (plan.inputs, plan.outputs)
     outputStrip = WinogradStrip(
       rows: 4, places: 4 * plan.tilesWide, channels: outputs.blockSize, blockSize: outputs.blockSize)

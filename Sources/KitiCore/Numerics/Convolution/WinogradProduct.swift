@@ -57,28 +57,36 @@ struct WinogradProduct {
   /// Register tiles of a product, which is how many turns reading ahead gets.
   static func turns(rows: Int, columns: Int, points: Int = points) -> Int {
     let vectors = columns / width
-    let fours = width > 8 ? vectors / 4 : 0
-    let pairs = (vectors - 4 * fours) / 2
-    return points * ((fours + pairs) * Tiles(rows).count + vectors % 2 * NarrowTiles(rows).count)
+    let (fours, pairs) = (vectors / 4, vectors % 4 / 2)
+    return points
+      * (fours * Tiles(rows, columns: 4).count + pairs * Tiles(rows, columns: 2).count
+        + vectors % 2 * NarrowTiles(rows).count)
   }
 
   /// Strides of A's rows and columns and of B's rows; 0 for one that is known only when this runs.
   private enum Known<let aRow: Int, let aColumn: Int, let bRow: Int> {}
 
-  /// Rows in register tiles of six, four and two; eight are two tiles of four, not one of six and one of two.
+  /// Rows in register tiles, whose sums and what they are made of fill the registers: with two vectors of columns six, four
+  /// and two rows, and eight as two tiles of four, not one of six and one of two; with four vectors in 16 registers three and
+  /// two, which takes fewer loads.
   private struct Tiles {
-    let sixes: Int
-    let fours: Int
+    private(set) var sixes = 0
+    private(set) var fours = 0
+    private(set) var threes = 0
     let twos: Int
 
     @inline(__always)
-    init(_ rows: Int) {
-      sixes = rows >= 8 && rows % 6 == 2 ? rows / 6 &- 1 : rows / 6
-      fours = (rows &- 6 &* sixes) / 4
-      twos = (rows &- 6 &* sixes &- 4 &* fours) / 2
+    init(_ rows: Int, columns: Int) {
+      if width == 8, columns == 4 {
+        threes = rows % 3 == 1 ? (rows &- 4) / 3 : rows / 3
+      } else {
+        sixes = rows >= 8 && rows % 6 == 2 ? rows / 6 &- 1 : rows / 6
+        fours = (rows &- 6 &* sixes) / 4
+      }
+      twos = (rows &- 6 &* sixes &- 4 &* fours &- 3 &* threes) / 2
     }
 
-    var count: Int { sixes + fours + twos }
+    var count: Int { sixes + fours + threes + twos }
   }
 
   private struct NarrowTiles {
@@ -101,44 +109,52 @@ struct WinogradProduct {
     _ known: Known<aRow, aColumn, bRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool,
     _ ahead: inout ReadAhead
   ) {
-    let (tiles, narrowTiles) = (Tiles(rows), NarrowTiles(rows))
+    let vectors = columns / width
+    let (wide, even) = (vectors / 4 &* 4 &* width, vectors / 2 &* 2 &* width)
+    if wide > 0 { sweep(Columns<4>.self, known, 0..<wide, a, b, c, accumulate, &ahead) }
+    if even > wide { sweep(Columns<2>.self, known, wide..<even, a, b, c, accumulate, &ahead) }
+    if columns > even { sweepLast(known, even, a, b, c, accumulate, &ahead) }
+  }
+
+  /// Columns in panels of two or four vectors.
+  @inline(never)
+  private func sweep<let count: Int, let aRow: Int, let aColumn: Int, let bRow: Int>(
+    _: Columns<count>.Type, _ known: Known<aRow, aColumn, bRow>.Type, _ columns: Range<Int>, _ a: Input, _ b: Input,
+    _ c: Output, _ accumulate: Bool, _ ahead: inout ReadAhead
+  ) {
+    let tiles = Tiles(rows, columns: count)
     for point in 0..<points {
       let left = a + point &* self.a.point
-      let right = b + point &* self.b.point
-      let target = c + point &* self.c.point
-      var column = 0
-      while width > 8, column &+ 4 &* width <= columns {
-        panel(Columns<4>.self, known, tiles, left, right + column, target + column, accumulate, &ahead)
-        column &+= 4 &* width
+      for column in stride(from: columns.lowerBound, to: columns.upperBound, by: count &* width) {
+        let right = b + (point &* self.b.point &+ column)
+        let target = c + (point &* self.c.point &+ column)
+        var row = 0
+        if width == 8, count == 4 {
+          row = sweepTiles(Zero<3, count>.self, known, tiles.threes, from: row, left, right, target, accumulate, &ahead)
+        } else {
+          row = sweepTiles(Zero<6, count>.self, known, tiles.sixes, from: row, left, right, target, accumulate, &ahead)
+          row = sweepTiles(Zero<4, count>.self, known, tiles.fours, from: row, left, right, target, accumulate, &ahead)
+        }
+        _ = sweepTiles(Zero<2, count>.self, known, tiles.twos, from: row, left, right, target, accumulate, &ahead)
       }
-      while column &+ 2 &* width <= columns {
-        panel(Columns<2>.self, known, tiles, left, right + column, target + column, accumulate, &ahead)
-        column &+= 2 &* width
-      }
-      if column < columns { single(known, narrowTiles, left, right + column, target + column, accumulate, &ahead) }
     }
   }
 
-  /// Two vectors of columns, or four where there are registers for them.
-  @inline(__always)
-  private func panel<let columns: Int, let aRow: Int, let aColumn: Int, let bRow: Int>(
-    _: Columns<columns>.Type, _ known: Known<aRow, aColumn, bRow>.Type, _ tiles: Tiles, _ a: Input, _ b: Input,
-    _ c: Output, _ accumulate: Bool, _ ahead: inout ReadAhead
-  ) {
-    let row = sweepTiles(Zero<6, columns>.self, known, tiles.sixes, from: 0, a, b, c, accumulate, &ahead)
-    let rest = sweepTiles(Zero<4, columns>.self, known, tiles.fours, from: row, a, b, c, accumulate, &ahead)
-    _ = sweepTiles(Zero<2, columns>.self, known, tiles.twos, from: rest, a, b, c, accumulate, &ahead)
-  }
-
   /// One vector of columns, in tiles of as many rows as there are registers for.
-  @inline(__always)
-  private func single<let aRow: Int, let aColumn: Int, let bRow: Int>(
-    _ known: Known<aRow, aColumn, bRow>.Type, _ tiles: NarrowTiles, _ a: Input, _ b: Input, _ c: Output,
-    _ accumulate: Bool, _ ahead: inout ReadAhead
+  @inline(never)
+  private func sweepLast<let aRow: Int, let aColumn: Int, let bRow: Int>(
+    _ known: Known<aRow, aColumn, bRow>.Type, _ column: Int, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool,
+    _ ahead: inout ReadAhead
   ) {
-    let row = sweepTiles(Zero<16, 1>.self, known, tiles.sixteens, from: 0, a, b, c, accumulate, &ahead)
-    let rest = sweepTiles(Zero<8, 1>.self, known, tiles.eights, from: row, a, b, c, accumulate, &ahead)
-    _ = sweepTiles(Zero<2, 1>.self, known, tiles.twos, from: rest, a, b, c, accumulate, &ahead)
+    let tiles = NarrowTiles(rows)
+    for point in 0..<points {
+      let left = a + point &* self.a.point
+      let right = b + (point &* self.b.point &+ column)
+      let target = c + (point &* self.c.point &+ column)
+      var row = sweepTiles(Zero<16, 1>.self, known, tiles.sixteens, from: 0, left, right, target, accumulate, &ahead)
+      row = sweepTiles(Zero<8, 1>.self, known, tiles.eights, from: row, left, right, target, accumulate, &ahead)
+      _ = sweepTiles(Zero<2, 1>.self, known, tiles.twos, from: row, left, right, target, accumulate, &ahead)
+    }
   }
 
   /// Register tiles of one size below each other. Returns the row behind them.
@@ -190,18 +206,27 @@ struct WinogradProduct {
     }
   }
 
-  /// Adds the products of one number of each row of A and a row of B.
+  /// Adds the products of one number of each row of A and a row of B. Whichever of both are fewer stay in registers.
   @inline(__always)
   private func add<let rows: Int, let columns: Int, let aRow: Int, let aColumn: Int, let bRow: Int>(
     _: Known<aRow, aColumn, bRow>.Type, _ left: Input, _ right: Input,
     to sums: inout InlineArray<rows, InlineArray<columns, Vector>>
   ) {
-    var values = InlineArray<columns, Vector>(repeating: .zero)
-    for j in 0..<columns { values[unchecked: j] = load(right + j &* width) }
     let aRow = aRow > 0 ? aRow : self.a.row
-    for i in 0..<rows {
-      let factor = Vector(repeating: left[i &* aRow])
-      for j in 0..<columns { sums[unchecked: i][unchecked: j].addProduct(factor, values[unchecked: j]) }
+    if rows < columns {
+      var factors = InlineArray<rows, Vector>(repeating: .zero)
+      for i in 0..<rows { factors[unchecked: i] = Vector(repeating: left[i &* aRow]) }
+      for j in 0..<columns {
+        let value = load(right + j &* width)
+        for i in 0..<rows { sums[unchecked: i][unchecked: j].addProduct(factors[unchecked: i], value) }
+      }
+    } else {
+      var values = InlineArray<columns, Vector>(repeating: .zero)
+      for j in 0..<columns { values[unchecked: j] = load(right + j &* width) }
+      for i in 0..<rows {
+        let factor = Vector(repeating: left[i &* aRow])
+        for j in 0..<columns { sums[unchecked: i][unchecked: j].addProduct(factor, values[unchecked: j]) }
+      }
     }
   }
 }

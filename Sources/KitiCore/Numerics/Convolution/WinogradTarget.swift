@@ -65,7 +65,15 @@ struct WinogradTarget {
   private func finishVector(_ rows: Rows, sample: Int, channel: Int, offset: Int, lanes: Int) {
     if let finish {
       if finish.otherStride > 1 { addSampled(finish, to: rows, sample: sample, channel: channel, lanes: lanes) }
-      sweep(rows, sample, channel, offset, lanes, GradientFinisher(finish, channel: channel, lanes: lanes))
+      switch finish.mask {
+      case .none: sweep(rows, sample, channel, offset, lanes, GradientFinisher(finish, OpenMask()))
+      case .rectified(let values):
+        sweep(rows, sample, channel, offset, lanes, GradientFinisher(finish, RectifiedMask(values: values)))
+      case .normalized(let values, let scale, let shift):
+        let mask = NormalizedMask(
+          values: values, scale: load(scale + channel, lanes: lanes), shift: load(shift + channel, lanes: lanes))
+        sweep(rows, sample, channel, offset, lanes, GradientFinisher(finish, mask))
+      }
     } else {
       sweep(rows, sample, channel, offset, lanes, VectorTotals())
     }
@@ -87,12 +95,25 @@ struct WinogradTarget {
     }
   }
 
-  @inline(never)
+  /// Stores what `start` makes of one vector of channels of rows in the strip, and adds its totals to the strip's.
+  @inline(__always)
   private func sweep<F: TileFinisher>(
     _ rows: Rows, _ sample: Int, _ channel: Int, _ offset: Int, _ lanes: Int, _ start: F
   ) {
+    switch channels.count {
+    case 16: sweep(ChannelCount<16>.self, rows, sample, channel, offset, lanes, start)
+    case 32: sweep(ChannelCount<32>.self, rows, sample, channel, offset, lanes, start)
+    case 64: sweep(ChannelCount<64>.self, rows, sample, channel, offset, lanes, start)
+    default: sweep(ChannelCount<0>.self, rows, sample, channel, offset, lanes, start)
+    }
+  }
+
+  @inline(never)
+  private func sweep<F: TileFinisher, let count: Int>(
+    _: ChannelCount<count>.Type, _ rows: Rows, _ sample: Int, _ channel: Int, _ offset: Int, _ lanes: Int, _ start: F
+  ) {
     var finisher = start
-    let (stride, imageWidth) = (channels.count, imageWidth)
+    let (stride, imageWidth) = (count > 0 ? count : channels.count, imageWidth)
     for row in rows.image {
       var source = UnsafePointer(rows.first) + (row &- rows.image.lowerBound) &* strip.rowStride
       var place = (sample &* height &+ row) &* imageWidth &* stride &+ channel
@@ -119,6 +140,9 @@ struct WinogradTarget {
     store(load(totals + strip.blockSize) + finisher.totals.product, totals + strip.blockSize)
   }
 }
+
+/// Floats from one place to the next where that is known when this is compiled; 0 elsewhere.
+private enum ChannelCount<let count: Int> {}
 
 /// What happens to results of one vector of channels before they are stored.
 private protocol TileFinisher {
@@ -164,25 +188,48 @@ extension VectorTotals: TileFinisher {
   }
 }
 
-private struct GradientFinisher: TileFinisher {
+/// Where a gradient passes.
+private protocol GradientMask {
+  /// The value where it passes, else 0: also where the mask is NaN.
+  func apply(_ value: Vector, _ place: Int, lanes: Int) -> Vector
+}
+
+private struct OpenMask: GradientMask {
+  @inline(__always)
+  func apply(_ value: Vector, _: Int, lanes _: Int) -> Vector { value }
+}
+
+private struct RectifiedMask: GradientMask {
+  let values: UnsafePointer<Float>
+
+  @inline(__always)
+  func apply(_ value: Vector, _ place: Int, lanes: Int) -> Vector {
+    Vector(repeating: 0).replacing(with: value, where: load(values + place, lanes: lanes) .> 0)
+  }
+}
+
+private struct NormalizedMask: GradientMask {
+  let values: UnsafePointer<Float>
+  let scale: Vector
+  let shift: Vector
+
+  @inline(__always)
+  func apply(_ value: Vector, _ place: Int, lanes: Int) -> Vector {
+    let x = shift.addingProduct(load(values + place, lanes: lanes), scale)
+    return Vector(repeating: 0).replacing(with: value, where: x .> 0)
+  }
+}
+
+private struct GradientFinisher<Mask: GradientMask>: TileFinisher {
   private let other: UnsafePointer<Float>?
-  private let mask: UnsafePointer<Float>?
-  private let scale: Vector
-  private let shift: Vector
-  private let isNormalized: Bool
+  private let mask: Mask
   private let factor: UnsafePointer<Float>?
   private(set) var totals = VectorTotals()
 
-  init(_ finish: GradientFinish, channel: Int, lanes: Int) {
+  init(_ finish: GradientFinish, _ mask: Mask) {
     other = finish.otherStride == 1 ? finish.other : nil
     factor = finish.sums?.factor
-    switch finish.mask {
-    case .none: (mask, isNormalized, scale, shift) = (nil, false, Vector.zero, Vector.zero)
-    case .rectified(let values): (mask, isNormalized, scale, shift) = (values, false, Vector.zero, Vector.zero)
-    case .normalized(let values, let scale, let shift):
-      (mask, isNormalized) = (values, true)
-      (self.scale, self.shift) = (load(scale + channel, lanes: lanes), load(shift + channel, lanes: lanes))
-    }
+    self.mask = mask
   }
 
   @inline(__always)
@@ -191,19 +238,16 @@ private struct GradientFinisher: TileFinisher {
   ) -> InlineArray<places, Vector> {
     var values = result
     if let other {
-      for j in 0..<places { values[unchecked: j] += load(other + (first &+ j &* stride), lanes: lanes) }
+      let other = other + first
+      for j in 0..<places { values[unchecked: j] += load(other + j &* stride, lanes: lanes) }
     }
-    if let mask {
-      for j in 0..<places {
-        var x = load(mask + (first &+ j &* stride), lanes: lanes)
-        if isNormalized { x = shift.addingProduct(x, scale) }
-        // Written so that nothing passes where the mask is NaN.
-        values[unchecked: j] = Vector(repeating: 0).replacing(with: values[unchecked: j], where: x .> 0)
-      }
+    for j in 0..<places {
+      values[unchecked: j] = mask.apply(values[unchecked: j], first &+ j &* stride, lanes: lanes)
     }
     if let factor {
+      let factor = factor + first
       var factors = values
-      for j in 0..<places { factors[unchecked: j] = load(factor + (first &+ j &* stride), lanes: lanes) }
+      for j in 0..<places { factors[unchecked: j] = load(factor + j &* stride, lanes: lanes) }
       totals.add(values, factors)
     }
     return values

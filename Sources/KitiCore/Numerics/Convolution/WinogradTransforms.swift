@@ -84,7 +84,8 @@ enum WinogradInputGradientMap: WinogradMap {
       let (nearOdd, farOdd) = (m[1] - m[2], m[3] - m[4])
       return (
         m[5].addingProduct(nearOdd + farOdd, Vector(repeating: -near)),
-        (farOdd * Vector(repeating: far)).addingProduct(nearOdd, Vector(repeating: near / 2)).addingProduct(m[5], factor)
+        (farOdd * Vector(repeating: far)).addingProduct(nearOdd, Vector(repeating: near / 2))
+          .addingProduct(m[5], factor)
       )
     default: return (m[0], m[5])
     }
