@@ -49,3 +49,15 @@ static inline __attribute__((always_inline)) unsigned kiti_less16(kiti_float16 x
   typedef _Bool bits __attribute__((ext_vector_type(16)));
   return __builtin_bit_cast(unsigned short, __builtin_convertvector(x < y, bits));
 }
+
+// One instruction where a comparison and a choice would be two.
+
+/// max(0, x), where NaN stays NaN.
+static inline __attribute__((always_inline)) kiti_float8 kiti_rectify8(kiti_float8 x) {
+#if defined(__AVX__)
+  // The instruction takes its second operand where either is NaN.
+  return (kiti_float8)__builtin_ia32_maxps256((kiti_float8)0, x);
+#else
+  return x <= 0 ? (kiti_float8)0 : x;
+#endif
+}

@@ -50,7 +50,7 @@ package func normalizeAndRectify(
       let velocity = load(shift + channel, lanes: lanes)
         .addingProduct(load(z + offset, lanes: lanes), load(scale + channel, lanes: lanes))
       let value = position(offset, channel, lanes).addingProduct(time, velocity)
-      store(value.replacing(with: 0, where: value .< 0), output + offset, lanes: lanes)
+      store(value.rectified, output + offset, lanes: lanes)
     }
   }
   switch addend {

@@ -96,6 +96,16 @@ extension Vector {
     #endif
   }
 
+  /// max(0, self), where NaN stays NaN.
+  @inline(__always)
+  var rectified: Vector {
+    #if KITI_AVX512
+      replacing(with: 0, where: self .<= 0)
+    #else
+      kiti_rectify8(self)
+    #endif
+  }
+
   @inline(__always)
   mutating func addProduct(_ x: Vector, _ y: Vector) { self = addingProduct(x, y) }
 }

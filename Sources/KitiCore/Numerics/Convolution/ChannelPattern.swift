@@ -44,7 +44,7 @@ struct ChannelPattern {
   ) {
     forEachVector(count) { offset, column, lanes in
       let value = load(shift + column).addingProduct(load(x + offset, lanes: lanes), load(scale + column))
-      store(value.replacing(with: 0, where: value .< 0), output + offset, lanes: lanes)
+      store(value.rectified, output + offset, lanes: lanes)
     }
   }
 

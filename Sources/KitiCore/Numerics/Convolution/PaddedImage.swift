@@ -57,9 +57,7 @@ final class PaddedImage {
         let a = factors * load(scale + channel, lanes: lanes)
         let b = factors * load(shift + channel, lanes: lanes)
         forEachPlace(channel, target) { place, isOdd, target in
-          let value = b[isOdd].addingProduct(load(values + place, lanes: lanes), a[isOdd])
-          // Written so that NaN passes through.
-          store(value.replacing(with: 0, where: value .<= 0), target)
+          store(b[isOdd].addingProduct(load(values + place, lanes: lanes), a[isOdd]).rectified, target)
         }
       }
     }

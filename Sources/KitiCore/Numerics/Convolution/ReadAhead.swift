@@ -21,8 +21,36 @@ struct ReadAhead {
   private var address = UnsafeRawPointer(bitPattern: 64)!
   private var end = UnsafeRawPointer(bitPattern: 64)!
 
+  init() {}
+
+  /// What a convolution's forward pass reads and writes, in so many turns.
+  init(
+    _ places: ConvolutionPlaces, of shape: ConvolutionShape, source: NormalizedValues,
+    output: UnsafeMutablePointer<Float>, turns: Int
+  ) {
+    add(source.values, places.inputs, channels: shape.inputs)
+    add(output, places.outputs, channels: shape.outputs)
+    spread(over: turns)
+  }
+
+  /// What its backward pass reads and writes.
+  init(
+    _ places: ConvolutionPlaces, of shape: ConvolutionShape, source: NormalizedValues, gradient: ConvolutionGradient,
+    inputGradient: UnsafeMutablePointer<Float>?, finish: GradientFinish, turns: Int
+  ) {
+    add(source.values, places.inputs, channels: shape.inputs)
+    add(gradient.values, places.outputs, channels: shape.outputs)
+    add(gradient.normalization?.output, places.outputs, channels: shape.outputs)
+    if let inputGradient {
+      let others = finish.otherStride == 1 ? places.inputs : places.outputs
+      add(finish, places.inputs, others: others, channels: shape.inputs)
+      add(inputGradient, places.inputs, channels: shape.inputs)
+    }
+    spread(over: turns)
+  }
+
   /// Adds places of an array `[places, channels]`, unless the array has been added.
-  mutating func add(_ array: UnsafePointer<Float>?, _ places: Range<Int>, channels: Int) {
+  private mutating func add(_ array: UnsafePointer<Float>?, _ places: Range<Int>, channels: Int) {
     guard let array, !places.isEmpty else { return }
     let start = UnsafeRawPointer(array + places.lowerBound * channels)
     for index in 0..<count where parts[index]?.start == start { return }
@@ -35,7 +63,7 @@ struct ReadAhead {
   /// Adds what the end of a gradient's way reads.
   ///
   /// - Parameter others: places of the other gradient.
-  mutating func add(_ finish: GradientFinish, _ places: Range<Int>, others: Range<Int>, channels: Int) {
+  private mutating func add(_ finish: GradientFinish, _ places: Range<Int>, others: Range<Int>, channels: Int) {
     add(finish.other, others, channels: channels)
     add(finish.sums?.factor, places, channels: channels)
     switch finish.mask {
@@ -45,7 +73,7 @@ struct ReadAhead {
   }
 
   /// Cuts all into so many turns.
-  mutating func spread(over turns: Int) {
+  private mutating func spread(over turns: Int) {
     guard total <= Self.mostLines else { return }
     linesPerTurn = (total + turns - 1) / turns
     takeNextPart()
@@ -73,4 +101,10 @@ struct ReadAhead {
     (address, end) = (part.start, part.start + 64 * part.lines)
     next += 1
   }
+}
+
+/// Places of a convolution's input and of its output that belong together, counted through all samples.
+struct ConvolutionPlaces {
+  let inputs: Range<Int>
+  let outputs: Range<Int>
 }

@@ -94,11 +94,8 @@ package final class StridedWinogradConvolution: ConvolutionKernel {
         self.source.read(source, sample: sample, tileRow: row)
         transformInput(row: row, tile: tile)
       }
-      let (inputs, outputs) = placesOfNext(block, samples: samples)
-      ahead = ReadAhead()
-      ahead.add(source.values, inputs, channels: plan.shape.inputs)
-      ahead.add(output, outputs, channels: plan.shape.outputs)
-      ahead.spread(over: turns.output)
+      ahead = ReadAhead(
+        block.placesOfNext(samples: samples), of: plan.shape, source: source, output: output, turns: turns.output)
       multiply(inputTiles, through: outputProducts, block) { channelBlock in
         target.storeTiles(channelBlock: channelBlock, block) { _, row, tile in
           transformOutput(channelBlock, tile: tile)
@@ -128,17 +125,10 @@ package final class StridedWinogradConvolution: ConvolutionKernel {
         self.gradient.read(gradient, sample: sample, tileRow: row)
         transformOutputGradient(row: row, tile: tile)
       }
-      let (inputs, outputs) = placesOfNext(block, samples: samples)
-      ahead = ReadAhead()
-      ahead.add(source.values, inputs, channels: plan.shape.inputs)
-      ahead.add(gradient.values, outputs, channels: plan.shape.outputs)
-      ahead.add(gradient.normalization?.output, outputs, channels: plan.shape.outputs)
-      if let inputGradient {
-        let others = finish.otherStride == 1 ? inputs : outputs
-        ahead.add(finish, inputs, others: others, channels: plan.shape.inputs)
-        ahead.add(inputGradient, inputs, channels: plan.shape.inputs)
-      }
-      ahead.spread(over: turns.weightGradient + (inputGradient == nil ? 0 : turns.inputGradient))
+      ahead = ReadAhead(
+        block.placesOfNext(samples: samples), of: plan.shape, source: source, gradient: gradient,
+        inputGradient: inputGradient, finish: finish,
+        turns: turns.weightGradient + (inputGradient == nil ? 0 : turns.inputGradient))
       addWeightGradient(block, to: weightGradient)
       guard let target else { return }
       multiply(gradientTiles, through: inputProducts, block) { channelBlock in
@@ -148,15 +138,6 @@ package final class StridedWinogradConvolution: ConvolutionKernel {
       }
     }
     if plan.keepsGradients { plan.forEachPair { weights.addGradient($0, $1, to: weightGradient) } }
-  }
-
-  /// Places of the input and of the output that belong to the block after one.
-  private func placesOfNext(_ block: WinogradBlock, samples: Int) -> (inputs: Range<Int>, outputs: Range<Int>) {
-    let shape = plan.shape
-    return (
-      block.placesOfNext(samples: samples, side: 8, height: shape.height, width: shape.width),
-      block.placesOfNext(samples: samples, side: 4, height: shape.outputHeight, width: shape.outputWidth)
-    )
   }
 
   /// Multiplies transformed tiles with the prepared weights. Calls `body` with each block of channels of the products.

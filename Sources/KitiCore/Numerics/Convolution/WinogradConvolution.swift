@@ -73,11 +73,8 @@ package final class WinogradConvolution: ConvolutionKernel {
         self.source.read(source, sample: sample, tileRow: row)
         transformInput(row: row, tile: tile)
       }
-      let next = placesOfNext(block, samples: samples)
-      ahead = ReadAhead()
-      ahead.add(source.values, next, channels: plan.shape.inputs)
-      ahead.add(output, next, channels: plan.shape.outputs)
-      ahead.spread(over: turns.output)
+      ahead = ReadAhead(
+        block.placesOfNext(samples: samples), of: plan.shape, source: source, output: output, turns: turns.output)
       multiply(inputTiles, through: outputProducts, block) { channelBlock in
         target.storeTiles(channelBlock: channelBlock, block) { _, row, tile in
           transformOutput(channelBlock, tile: tile)
@@ -106,16 +103,10 @@ package final class WinogradConvolution: ConvolutionKernel {
         self.gradient.read(gradient, sample: sample, tileRow: row)
         transformGradient(row: row, tile: tile)
       }
-      let next = placesOfNext(block, samples: samples)
-      ahead = ReadAhead()
-      ahead.add(source.values, next, channels: plan.shape.inputs)
-      ahead.add(gradient.values, next, channels: plan.shape.outputs)
-      ahead.add(gradient.normalization?.output, next, channels: plan.shape.outputs)
-      if let inputGradient {
-        ahead.add(finish, next, others: next, channels: plan.shape.inputs)
-        ahead.add(inputGradient, next, channels: plan.shape.inputs)
-      }
-      ahead.spread(over: turns.weightGradient + (inputGradient == nil ? 0 : turns.inputGradient))
+      ahead = ReadAhead(
+        block.placesOfNext(samples: samples), of: plan.shape, source: source, gradient: gradient,
+        inputGradient: inputGradient, finish: finish,
+        turns: turns.weightGradient + (inputGradient == nil ? 0 : turns.inputGradient))
       addWeightGradient(block, to: weightGradient)
       guard let target else { return }
       multiply(gradientTiles, through: inputProducts, block) { channelBlock in
@@ -125,10 +116,6 @@ package final class WinogradConvolution: ConvolutionKernel {
       }
     }
     if plan.keepsGradients { plan.forEachPair { weights.addGradient($0, $1, to: weightGradient) } }
-  }
-
-  private func placesOfNext(_ block: WinogradBlock, samples: Int) -> Range<Int> {
-    block.placesOfNext(samples: samples, side: 4, height: plan.shape.height, width: plan.shape.width)
   }
 
   /// Multiplies transformed tiles with the prepared weights. Calls `body` with each block of channels of the products.

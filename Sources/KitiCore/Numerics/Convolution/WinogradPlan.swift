@@ -125,15 +125,20 @@ struct WinogradBlock {
 }
 
 extension WinogradBlock {
-  /// Places of an array `[samples, height, width]` that belong to the block after this one.
-  ///
-  /// - Parameter side: of a tile in the array.
-  func placesOfNext(samples: Int, side: Int, height: Int, width: Int) -> Range<Int> {
-    func first(_ row: Int) -> Int {
+  /// Places that belong to the block after this one.
+  func placesOfNext(samples: Int) -> ConvolutionPlaces {
+    let shape = plan.shape
+    let end = min(rows.upperBound &+ plan.rowsPerBlock, samples &* plan.tilesHigh)
+    func first(_ row: Int, _ side: Int, _ height: Int, _ width: Int) -> Int {
       let (sample, rowOfSample) = row.quotientAndRemainder(dividingBy: plan.tilesHigh)
       return (sample &* height &+ side &* rowOfSample) &* width
     }
-    return first(rows.upperBound)..<first(min(rows.upperBound &+ plan.rowsPerBlock, samples &* plan.tilesHigh))
+    func places(_ side: Int, _ height: Int, _ width: Int) -> Range<Int> {
+      first(rows.upperBound, side, height, width)..<first(end, side, height, width)
+    }
+    return ConvolutionPlaces(
+      inputs: places(4 &* shape.stride, shape.height, shape.width),
+      outputs: places(4, shape.outputHeight, shape.outputWidth))
   }
 }
 
