@@ -15,10 +15,10 @@ public final class Convolution2D: Layer {
   ///   - path: of the layer in the model.
   ///   - inputShape: `[height, width, in]`.
   ///   - startsAsIdentity: the first outputs start as the inputs, and only what there is more of starts normal.
-  ///   - capacity: the most samples of a call.
+  ///   - kernels: compute it; all layers of a model share them.
   public init(
     _ path: String, inputShape: [Int], outputs: Int, kernel: Int, stride: Int = 1, startsAsIdentity: Bool = false,
-    capacity: Int
+    kernels: ConvolutionKernels
   ) {
     shape = ConvolutionShape(
       height: inputShape[0], width: inputShape[1], inputs: inputShape[2], outputs: outputs, kernel: kernel,
@@ -30,19 +30,11 @@ public final class Convolution2D: Layer {
       "\(path)/weight", shape: [kernel, kernel, inputShape[2], outputs],
       initialization: startsAsIdentity ? .identity(deviation: deviation) : .normal(deviation: deviation),
       isScaleInvariant: true)
-    self.kernel = Self.kernel(shape).init(shape, capacity: capacity)
-  }
-
-  /// With few inputs a tile's transforms cost more than the multiplications they save.
-  private static func kernel(_ shape: ConvolutionShape) -> any ConvolutionKernel.Type {
-    if shape.inputs < 8 { return DirectConvolution.self }
-    if WinogradConvolution.fits(shape) { return WinogradConvolution.self }
-    return StridedWinogradConvolution.fits(shape) ? StridedWinogradConvolution.self : DirectConvolution.self
+    self.kernel = kernels.kernel(shape)
   }
 
   public var parameters: [Parameter] { [weight] }
   public var operationsPerSample: Int { 2 * shape.outputHeight * shape.outputWidth * shape.weightCount }
-  public var workspaceBytes: Int { kernel.workspaceBytes }
 
   public func forward(
     _ input: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Range<Int>, pass: Pass

@@ -1,14 +1,18 @@
-/// Room for positions and velocities of one sample: they are made, collide and are used up while they are in the cache.
+/// What the blocks of a model share: the kernels of their convolutions, and room for positions and velocities of one sample,
+/// which are made, collide and are used up while they are in the cache.
 final class BlockWorkspace {
+  let kernels: ConvolutionKernels
   let position: AlignedBuffer<Float>
   let velocity: AlignedBuffer<Float>
 
-  init(size: Int) {
+  /// - Parameter size: of a sample, floats.
+  init(size: Int, kernels: ConvolutionKernels) {
+    self.kernels = kernels
     position = AlignedBuffer(count: size)
     velocity = AlignedBuffer(count: size)
   }
 
-  var workspaceBytes: Int { position.byteCount + velocity.byteCount }
+  var workspaceBytes: Int { kernels.workspaceBytes + position.byteCount + velocity.byteCount }
 }
 
 /// Three arrays that gradients of a batch's activations take turns in.

@@ -12,12 +12,13 @@ final class NormalizedConvolution {
   ///   - inputShape: `[height, width, in]`.
   init(
     path: (convolution: String, norm: String), inputShape: [Int], outputs: Int, kernel: Int, stride: Int,
-    startsAsIdentity: Bool = false, normForm: BatchNorm2D.Form = .init(), capacity: Int
+    startsAsIdentity: Bool = false, normForm: BatchNorm2D.Form = .init(),
+    kernels: ConvolutionKernels, capacity: Int
   ) {
     self.path = path
     convolution = Convolution2D(
       path.convolution, inputShape: inputShape, outputs: outputs, kernel: kernel, stride: stride,
-      startsAsIdentity: startsAsIdentity, capacity: capacity)
+      startsAsIdentity: startsAsIdentity, kernels: kernels)
     norm = BatchNorm2D(path.norm, shape: convolution.outputShape, form: normForm)
     output = AlignedBuffer(count: capacity * convolution.shape.outputSize)
   }
@@ -26,7 +27,7 @@ final class NormalizedConvolution {
   /// The backward pass finishes the convolution's last.
   var parameters: [Parameter] { convolution.parameters + norm.parameters }
   var statistics: [Parameter] { norm.statistics }
-  var workspaceBytes: Int { convolution.workspaceBytes + norm.workspaceBytes + output.byteCount }
+  var workspaceBytes: Int { norm.workspaceBytes + output.byteCount }
   var summary: [LayerSummary] { [LayerSummary(path.convolution, convolution), LayerSummary(path.norm, norm)] }
 
   func forward(_ source: NormalizedValues, batch: Int, pass: Pass) {

@@ -55,7 +55,7 @@ final class ResidualBlock {
   ///   - divide: how many places a particle takes; 0 leaves the block without collisions.
   ///   - index: of the block in the model: part of its collisions' random streams.
   ///   - carried: velocities that pass through the blocks of a stage; nil if each block has its own.
-  ///   - workspace: room for a sample of the output; blocks share it.
+  ///   - workspace: what blocks share, with room for a sample of the output.
   /// - Throws: a usage error for places that do not divide.
   init(
     _ form: Form, collision options: CollisionOptions, divide: Int, index: Int, carried: CarriedVelocities?,
@@ -79,7 +79,8 @@ final class ResidualBlock {
         path: ("\(form.path)/convolution\(index + 1)", "\(form.path)/norm\(index + 1)"), inputShape: shape,
         outputs: isLast ? form.outputs : form.channels, kernel: kernel,
         stride: index == kernels.firstIndex(of: 3) ? form.stride : 1,
-        startsAsIdentity: form.startsAsIdentity && kernel == 3, normForm: norm, capacity: capacity)
+        startsAsIdentity: form.startsAsIdentity && kernel == 3, normForm: norm, kernels: workspace.kernels,
+        capacity: capacity)
       convolutions.append(convolution)
       shape = convolution.outputShape
     }
@@ -95,7 +96,8 @@ final class ResidualBlock {
       shortcut = .projection(
         NormalizedConvolution(
           path: ("\(form.path)/shortcut/convolution", "\(form.path)/shortcut/norm"), inputShape: sampledShape,
-          outputs: form.outputs, kernel: 1, stride: 1, normForm: form.norm, capacity: capacity),
+          outputs: form.outputs, kernel: 1, stride: 1, normForm: form.norm, kernels: workspace.kernels,
+          capacity: capacity),
         form.stride > 1 ? AlignedBuffer(count: capacity * sampledShape.reduce(1, *)) : nil)
     }
   }

@@ -38,10 +38,12 @@ public final class ResNet: Model {
     try collision.requireDivide(divide, stages: shape.blocks.count, example: shape.defaultDivide)
     self.shape = shape
     self.capacity = capacity
+    let kernels = ConvolutionKernels(capacity: capacity)
     stem = NormalizedConvolution(
       path: ("stem/convolution", "stem/norm"), inputShape: shape.inputShape, outputs: shape.width, kernel: 3, stride: 1,
-      capacity: capacity)
-    let stages = try Self.stages(shape, collision, divide, start: stem.outputShape, capacity: capacity)
+      kernels: kernels, capacity: capacity)
+    let stages = try Self.stages(
+      shape, collision, divide, start: stem.outputShape, kernels: kernels, capacity: capacity)
     (blocks, carried, workspace) = (stages.blocks, stages.carried, stages.workspace)
     collisions = blocks.map(\.collision).filter { $0.options.scheme != .none }
     stemOutput = AlignedBuffer(count: stem.output.count)
@@ -62,10 +64,11 @@ public final class ResNet: Model {
   private typealias Stages = (blocks: [ResidualBlock], carried: [CarriedVelocities], workspace: BlockWorkspace)
 
   private static func stages(
-    _ shape: Shape, _ collision: CollisionOptions, _ divide: [Int], start: [Int], capacity: Int
+    _ shape: Shape, _ collision: CollisionOptions, _ divide: [Int], start: [Int], kernels: ConvolutionKernels,
+    capacity: Int
   ) throws(KitiError) -> Stages {
     let widest = shape.width * (shape.hasBottlenecks ? 4 : 1)
-    var stages: Stages = ([], [], BlockWorkspace(size: start[0] * start[1] * widest))
+    var stages: Stages = ([], [], BlockWorkspace(size: start[0] * start[1] * widest, kernels: kernels))
     var input = start
     for (stage, count) in shape.blocks.enumerated() {
       let channels = shape.width << stage

@@ -25,7 +25,7 @@ final class PoolingStage {
   /// - Parameters:
   ///   - divide: how many places a particle takes; 0 leaves the stage without collisions.
   ///   - index: of the stage in the model.
-  ///   - workspace: room for a sample of the output; stages share it.
+  ///   - workspace: what stages share, with room for a sample of the output.
   /// - Throws: a usage error for places that do not divide.
   init(
     _ path: String, inputShape: [Int], width: Int, startsAsIdentity: Bool, collision: CollisionOptions, divide: Int,
@@ -34,7 +34,7 @@ final class PoolingStage {
     self.path = path
     convolution = Convolution2D(
       "\(path)/convolution", inputShape: inputShape, outputs: width, kernel: 3, startsAsIdentity: startsAsIdentity,
-      capacity: capacity)
+      kernels: workspace.kernels)
     pooling = Pooling2D(.maximum, inputShape: convolution.outputShape, kernel: 2)
     norm = BatchNorm2D("\(path)/norm", shape: pooling.outputShape, form: Self.norm)
     let size = pooling.outputShape.reduce(1, *)
@@ -59,7 +59,7 @@ final class PoolingStage {
     ] + block.summary
   }
   var workspaceBytes: Int {
-    convolution.workspaceBytes + norm.workspaceBytes + block.workspaceBytes + convolved.byteCount + pooled.byteCount
+    norm.workspaceBytes + block.workspaceBytes + convolved.byteCount + pooled.byteCount
       + rectified.byteCount + (carried?.workspaceBytes ?? 0)
   }
 

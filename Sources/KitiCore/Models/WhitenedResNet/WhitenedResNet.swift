@@ -36,7 +36,7 @@ public final class WhitenedResNet: Model {
     self.shape = shape
     self.capacity = capacity
     whitening = WhiteningConvolution("whitening", inputShape: shape.inputShape)
-    let workspace = BlockWorkspace(size: shape.largestBlock)
+    let workspace = BlockWorkspace(size: shape.largestBlock, kernels: ConvolutionKernels(capacity: capacity))
     var (stages, input): ([PoolingStage], [Int]) = ([], whitening.outputShape)
     for (index, width) in shape.widths.enumerated() {
       stages.append(

@@ -1,5 +1,5 @@
 /// The sizes of a two-dimensional convolution with square kernels and zero padding on all sides.
-package struct ConvolutionShape: Sendable, Equatable {
+package struct ConvolutionShape: Sendable, Hashable {
   package var height: Int
   package var width: Int
   /// Channels in and out.

@@ -16,14 +16,24 @@ package final class DirectConvolution: ConvolutionKernel {
   /// Four numbers a channel in the input's pattern, three in the output's.
   private let inputNumbers: AlignedBuffer<Float>
   private let outputNumbers: AlignedBuffer<Float>
+  /// What the next block reads and writes, and the turns that it gets in the products of a whole block.
+  private var ahead = ReadAhead()
+  private let turns: (output: Int, weightGradient: Int, inputGradient: Int)
 
   package init(_ shape: ConvolutionShape, capacity: Int) {
     self.shape = shape
     let (sourceSize, gradientSize) = (
       ConvolutionOffsets.sourceFrame(shape).size, ConvolutionOffsets.gradientFrame(shape).size
     )
-    block = max(1, min(capacity, Self.blockFloats / max(1, sourceSize + 2 * gradientSize + shape.inputSize)))
+    let block = max(1, min(capacity, Self.blockFloats / max(1, sourceSize + 2 * gradientSize + shape.inputSize)))
+    self.block = block
     offsets = ConvolutionOffsets(shape, samples: block)
+    let places = block * shape.outputPlaces
+    turns = (
+      GatheredProduct.turns(places, shape.outputs, shape.windowSize),
+      GatheredProduct.turns(shape.windowSize, shape.outputs, places),
+      offsets.phases.reduce(0) { $0 + GatheredProduct.turns(block * $1.rows, shape.inputs, $1.depth) }
+    )
     inputPattern = ChannelPattern(channels: shape.inputs)
     outputPattern = ChannelPattern(channels: shape.outputs)
     source = AlignedBuffer(count: block * sourceSize)
@@ -41,13 +51,16 @@ package final class DirectConvolution: ConvolutionKernel {
     _ source: NormalizedValues, weight: UnsafePointer<Float>, into output: UnsafeMutablePointer<Float>, samples: Int,
     sums: UnsafeMutablePointer<Double>?
   ) {
-    let source = PatternedSource(source, inputPattern, inputNumbers.pointer)
+    let patterned = PatternedSource(source, inputPattern, inputNumbers.pointer)
     forEachBlock(samples) { first, count in
+      let a = read(patterned, first, count)
+      ahead = ReadAhead(
+        placesOfBlock(first + count, samples), of: shape, source: source, output: output, turns: turns.output)
       let y = output + first * shape.outputSize
       let product = GatheredProduct(
-        a: read(source, first, count), aRows: offsets.windows.pointer, aDepth: offsets.insideWindow.pointer, b: weight,
+        a: a, aRows: offsets.windows.pointer, aDepth: offsets.insideWindow.pointer, b: weight,
         bDepth: offsets.outputRows.pointer, c: y, cRows: offsets.outputRows.pointer)
-      product.compute(count * shape.outputPlaces, shape.outputs, shape.windowSize)
+      product.compute(count * shape.outputPlaces, shape.outputs, shape.windowSize, ahead: &ahead)
       if let sums { outputPattern.addMoments(y, count: count * shape.outputSize, to: sums) }
     }
   }
@@ -57,18 +70,23 @@ package final class DirectConvolution: ConvolutionKernel {
     weightGradient: UnsafeMutablePointer<Float>, inputGradient: UnsafeMutablePointer<Float>?,
     finish: GradientFinish, samples: Int
   ) {
-    let source = PatternedSource(source, inputPattern, inputNumbers.pointer)
-    let gradient = PatternedGradient(gradient, outputPattern, outputNumbers.pointer)
-    let finish = finish.patterned(inputPattern, inputNumbers.pointer + 2 * inputPattern.period)
+    let patternedSource = PatternedSource(source, inputPattern, inputNumbers.pointer)
+    let patternedGradient = PatternedGradient(gradient, outputPattern, outputNumbers.pointer)
+    let patternedFinish = finish.patterned(inputPattern, inputNumbers.pointer + 2 * inputPattern.period)
     if inputGradient != nil { transposeWeight(weight) }
     forEachBlock(samples) { first, count in
-      let (g, isFramed) = read(gradient, first, count, framed: inputGradient != nil)
+      let (g, isFramed) = read(patternedGradient, first, count, framed: inputGradient != nil)
       let places = isFramed ? offsets.gradientPlaces.pointer : offsets.outputRows.pointer
       let product = GatheredProduct(
-        a: read(source, first, count), aRows: offsets.insideWindow.pointer, aDepth: offsets.windows.pointer, b: g,
-        bDepth: places, c: weightGradient, cRows: offsets.outputRows.pointer)
+        a: read(patternedSource, first, count), aRows: offsets.insideWindow.pointer, aDepth: offsets.windows.pointer,
+        b: g, bDepth: places, c: weightGradient, cRows: offsets.outputRows.pointer)
+      ahead = ReadAhead(
+        placesOfBlock(first + count, samples), of: shape, source: source, gradient: gradient,
+        inputGradient: inputGradient, finish: finish,
+        turns: turns.weightGradient + (inputGradient == nil ? 0 : turns.inputGradient))
       product.compute(
-        shape.windowSize, shape.outputs, count * shape.outputPlaces, start: UnsafePointer(weightGradient))
+        shape.windowSize, shape.outputs, count * shape.outputPlaces, start: UnsafePointer(weightGradient),
+        ahead: &ahead)
       guard let inputGradient else { return }
       let offset = first * shape.inputSize
       let start = finish.otherStride == 1 ? finish.other.map { $0 + offset } : nil
@@ -81,7 +99,7 @@ package final class DirectConvolution: ConvolutionKernel {
             to: inputGradient + sample * shape.inputSize)
         }
       }
-      finish.maskAndSum(inputGradient, offset, count * shape.inputSize, inputPattern)
+      patternedFinish.maskAndSum(inputGradient, offset, count * shape.inputSize, inputPattern)
     }
   }
 
@@ -95,7 +113,7 @@ package final class DirectConvolution: ConvolutionKernel {
         aDepth: offsets.phaseDepth.pointer + phase.firstDepth, b: transposedWeight.pointer,
         bDepth: offsets.phaseWeights.pointer + phase.firstDepth, c: r,
         cRows: offsets.phaseInputs.pointer + phase.firstRow)
-      product.compute(count * phase.rows, shape.inputs, phase.depth, start: start)
+      product.compute(count * phase.rows, shape.inputs, phase.depth, start: start, ahead: &ahead)
     }
   }
 
@@ -115,6 +133,13 @@ package final class DirectConvolution: ConvolutionKernel {
       body(first, count)
       first += count
     }
+  }
+
+  /// Places of the block that begins with a sample; none behind the last one.
+  private func placesOfBlock(_ first: Int, _ samples: Int) -> ConvolutionPlaces {
+    let end = min(first + block, samples)
+    func places(_ size: Int) -> Range<Int> { first * size..<end * size }
+    return ConvolutionPlaces(inputs: places(shape.height * shape.width), outputs: places(shape.outputPlaces))
   }
 
   /// The convolution's actual input in its frame, of `count` samples.

@@ -22,8 +22,10 @@ struct GatheredProduct {
   /// Rows and columns of B that are worked on together: 256 KB in the second-level cache.
   private static let (depthBlock, columnBlock) = (128, 512)
 
-  /// - Parameter start: rows as in C, which it may be; nil stands for zero.
-  func compute(_ m: Int, _ n: Int, _ k: Int, start: Input? = nil) {
+  /// - Parameters:
+  ///   - start: rows as in C, which it may be; nil stands for zero.
+  ///   - ahead: gets a turn with each row of register tiles.
+  func compute(_ m: Int, _ n: Int, _ k: Int, start: Input? = nil, ahead: inout ReadAhead) {
     guard m > 0, n > 0 else { return }
     var column = 0
     while column < n {
@@ -34,21 +36,31 @@ struct GatheredProduct {
         let block = GatheredProduct(
           a: a, aRows: aRows, aDepth: aDepth + depth, b: b + column, bDepth: bDepth + depth, c: c + column,
           cRows: cRows)
-        block.sweep(m, columns, part, depth == 0 ? start.map { $0 + column } : UnsafePointer(c + column))
+        block.sweep(m, columns, part, depth == 0 ? start.map { $0 + column } : UnsafePointer(c + column), &ahead)
         depth += part
       } while depth < k
       column += columns
     }
   }
 
+  /// How many turns reading ahead gets in a product.
+  static func turns(_ m: Int, _ n: Int, _ k: Int) -> Int {
+    let largest = tileRows(min(n, columnBlock))
+    var (tiles, left) = (0, m)
+    while left > 0 {
+      left -= tileHeight(left, largest)
+      tiles += 1
+    }
+    return tiles * ((n + columnBlock - 1) / columnBlock) * max(1, (k + depthBlock - 1) / depthBlock)
+  }
+
   /// A block of B that stays in the second-level cache, by tiles of C.
-  private func sweep(_ m: Int, _ n: Int, _ k: Int, _ start: Input?) {
+  private func sweep(_ m: Int, _ n: Int, _ k: Int, _ start: Input?, _ ahead: inout ReadAhead) {
     let tileRows = Self.tileRows(n)
     var i = 0
     while i < m {
-      let left = m &- i
-      // Tiles of nearly the same height: 27 rows are 7 + 7 + 7 + 6, not 8 + 8 + 8 + 3.
-      let rows = left > 4 &* tileRows ? tileRows : Self.tileHeight(left, tileRows)
+      ahead.advance()
+      let rows = Self.tileHeight(m &- i, tileRows)
       switch rows {
       case 8: panel(InlineArray<8, Void>.self, i, n, k, start)
       case 7: panel(InlineArray<7, Void>.self, i, n, k, start)
@@ -63,7 +75,9 @@ struct GatheredProduct {
     }
   }
 
+  /// Of the next tile: in the end tiles of nearly the same height, 27 rows as 7 + 7 + 7 + 6, not 8 + 8 + 8 + 3.
   private static func tileHeight(_ rows: Int, _ tileRows: Int) -> Int {
+    if rows > 4 &* tileRows { return tileRows }
     let tiles = (rows &+ tileRows &- 1) / tileRows
     return (rows &+ tiles &- 1) / tiles
   }

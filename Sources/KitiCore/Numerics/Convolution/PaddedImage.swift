@@ -6,7 +6,7 @@
 final class PaddedImage {
   let channels: Int
   let rowStride: Int
-  private let planeStride: Int
+  let planeStride: Int
   private let height: Int
   private let imageWidth: Int
   private let side: Int

@@ -15,7 +15,8 @@ struct ReadAhead {
   private var parts = InlineArray<7, Part?>(repeating: nil)
   private var count = 0
   private var total = 0
-  private var linesPerTurn = 0
+  /// Lines, two by two.
+  private var pairsPerTurn = 0
   /// The next part, and the rest of the current one.
   private var next = 0
   private var address = UnsafeRawPointer(bitPattern: 64)!
@@ -75,7 +76,7 @@ struct ReadAhead {
   /// Cuts all into so many turns.
   private mutating func spread(over turns: Int) {
     guard total <= Self.mostLines else { return }
-    linesPerTurn = (total + turns - 1) / turns
+    pairsPerTurn = (total + 2 * turns - 1) / (2 * turns)
     takeNextPart()
   }
 
@@ -88,9 +89,10 @@ struct ReadAhead {
   @inline(never)
   private mutating func fetch() {
     var line = address
-    for _ in 0..<linesPerTurn {
+    for _ in 0..<pairsPerTurn {
       kiti_fetch(line)
-      line += 64
+      kiti_fetch(line + 64)
+      line += 128
     }
     address = line
     if line >= end { takeNextPart() }

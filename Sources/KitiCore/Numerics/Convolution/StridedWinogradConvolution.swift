@@ -22,7 +22,7 @@ package final class StridedWinogradConvolution: ConvolutionKernel {
   /// The transformed input of a block of tiles, and the transformed gradient of the output.
   private let inputTiles: StridedWinogradPanel
   private let gradientTiles: StridedWinogradPanel
-  /// Products of one block of channels.
+  /// Products of one block of channels, in place of the tiles that are done with.
   private let inputProducts: StridedWinogradPanel
   private let outputProducts: StridedWinogradPanel
 
@@ -45,8 +45,7 @@ package final class StridedWinogradConvolution: ConvolutionKernel {
       rows: 9, places: 8 * plan.tilesWide + 1, channels: roundedUp(shape.inputs, width), blockSize: inputs.blockSize)
     inputTiles = StridedWinogradPanel(plan, channels: inputs, blocks: inputs.blocks)
     gradientTiles = StridedWinogradPanel(plan, channels: outputs, blocks: outputs.blocks)
-    inputProducts = StridedWinogradPanel(plan, channels: inputs, blocks: 1)
-    outputProducts = StridedWinogradPanel(plan, channels: outputs, blocks: 1)
+    (inputProducts, outputProducts) = (inputTiles, gradientTiles)
     turns = Self.turns(plan, inputTiles)
   }
 
@@ -75,7 +74,7 @@ package final class StridedWinogradConvolution: ConvolutionKernel {
   }
 
   package var workspaceBytes: Int {
-    let panels = [inputTiles, gradientTiles, inputProducts, outputProducts].reduce(0) { $0 + $1.byteCount }
+    let panels = inputTiles.byteCount + gradientTiles.byteCount
     return weights.byteCount + source.byteCount + gradient.byteCount + outputStrip.byteCount + gradientStrip.byteCount
       + panels
   }

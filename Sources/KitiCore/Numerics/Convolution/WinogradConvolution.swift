@@ -10,7 +10,7 @@ package final class WinogradConvolution: ConvolutionKernel {
   let plan: WinogradPlan
   let weights: Weights
   private let outputStrip: WinogradStrip
-  /// The input's gradient of a row of tiles, with the two rows that it shares with the next one.
+  /// The input's gradient: four rows of places of one row of tiles and of the next, with which it shares two; they take turns.
   private let gradientStrip: WinogradStrip
   /// What the next block of tiles reads and writes, and the turns that it gets in the products of a whole block.
   private var ahead = ReadAhead()
@@ -22,8 +22,8 @@ package final class WinogradConvolution: ConvolutionKernel {
   let inputTiles: WinogradPanel
   /// The transformed gradient of the output, of which both gradients are made.
   let gradientTiles: WinogradPanel
-  /// Products of one block of channels; in place of the tiles that are multiplied where a register tile takes all their
-  /// channels, which then stay in the first-level cache.
+  /// Products of one block of channels: in place of the tiles that are multiplied where a register tile takes all their
+  /// channels, which then stay in the first-level cache, else in place of the others, which are done with.
   let inputProducts: WinogradPanel
   let outputProducts: WinogradPanel
 
@@ -44,19 +44,17 @@ package final class WinogradConvolution: ConvolutionKernel {
     outputStrip = WinogradStrip(
       rows: 4, places: 4 * plan.tilesWide, channels: outputs.blockSize, blockSize: outputs.blockSize)
     gradientStrip = WinogradStrip(
-      rows: 6, places: 4 * plan.tilesWide + 2, channels: roundedUp(shape.inputs, width), blockSize: inputs.blockSize)
+      rows: 8, places: 4 * plan.tilesWide + 2, channels: roundedUp(shape.inputs, width), blockSize: inputs.blockSize)
     inputTiles = WinogradPanel(plan, channels: inputs, blocks: inputs.blocks)
     gradientTiles = WinogradPanel(plan, channels: outputs, blocks: outputs.blocks)
     let isInPlace = inputs.blockSize == outputs.blockSize && max(shape.inputs, shape.outputs) <= 2 * width
-    inputProducts = isInPlace ? gradientTiles : WinogradPanel(plan, channels: inputs, blocks: 1)
-    outputProducts = isInPlace ? inputTiles : WinogradPanel(plan, channels: outputs, blocks: 1)
+    (inputProducts, outputProducts) = isInPlace ? (gradientTiles, inputTiles) : (inputTiles, gradientTiles)
   }
 
   package var workspaceBytes: Int {
     let tiles = inputTiles.byteCount + gradientTiles.byteCount
-    let products = inputProducts === gradientTiles ? 0 : inputProducts.byteCount + outputProducts.byteCount
     let strips = outputStrip.byteCount + gradientStrip.byteCount
-    return weights.byteCount + strips + source.byteCount + gradient.byteCount + tiles + products
+    return weights.byteCount + strips + source.byteCount + gradient.byteCount + tiles
   }
 
   package func forward(
@@ -158,49 +156,52 @@ package final class WinogradConvolution: ConvolutionKernel {
   @inline(never)
   private func transformInput(row: Int, tile: Int) {
     transform(
-      WinogradInputMap.self, Columns<6>.self, rowStride: source.rowStride, into: inputTiles, tile: tile
-    ) { source.inputTiles(row, channel: $0) }
+      WinogradInputMap.self, Columns<6>.self, source.inputTiles(row, channel: 0), of: source, into: inputTiles,
+      tile: tile)
   }
 
   /// Transforms a row of tiles of the output's gradient.
   @inline(never)
   private func transformGradient(row: Int, tile: Int) {
     transform(
-      WinogradOutputGradientMap.self, Columns<4>.self, rowStride: gradient.rowStride, into: gradientTiles, tile: tile
-    ) { gradient.outputTiles(row, channel: $0) }
+      WinogradOutputGradientMap.self, Columns<4>.self, gradient.outputTiles(row, channel: 0), of: gradient,
+      into: gradientTiles, tile: tile)
   }
 
-  /// - Parameter source: the first tile of the row, from a channel on.
+  /// - Parameter first: the first tile of the row in an image, with its first channel.
   @inline(__always)
   private func transform<Map: SixPoints, let columns: Int>(
-    _ map: Map.Type, _ size: Columns<columns>.Type, rowStride: Int, into panel: WinogradPanel, tile: Int,
-    _ source: (_ channel: Int) -> UnsafePointer<Float>
+    _ map: Map.Type, _ size: Columns<columns>.Type, _ first: UnsafePointer<Float>, of image: PaddedImage,
+    into panel: WinogradPanel, tile: Int
   ) {
     switch panel.pointStride {
-    case 16: transform(map, size, PointStride<16>.self, rowStride, panel, tile, source)
-    case 32: transform(map, size, PointStride<32>.self, rowStride, panel, tile, source)
-    case 64: transform(map, size, PointStride<64>.self, rowStride, panel, tile, source)
-    default: transform(map, size, PointStride<0>.self, rowStride, panel, tile, source)
+    case 16: transform(map, size, PointStride<16>.self, first, image, panel, tile)
+    case 32: transform(map, size, PointStride<32>.self, first, image, panel, tile)
+    case 64: transform(map, size, PointStride<64>.self, first, image, panel, tile)
+    default: transform(map, size, PointStride<0>.self, first, image, panel, tile)
     }
   }
 
   @inline(__always)
   private func transform<Map: SixPoints, let columns: Int, let point: Int>(
-    _ map: Map.Type, _ size: Columns<columns>.Type, _: PointStride<point>.Type, _ rowStride: Int,
-    _ panel: WinogradPanel, _ tile: Int, _ source: (_ channel: Int) -> UnsafePointer<Float>
+    _ map: Map.Type, _ size: Columns<columns>.Type, _: PointStride<point>.Type, _ first: UnsafePointer<Float>,
+    _ image: PaddedImage, _ panel: WinogradPanel, _ tile: Int
   ) {
     let (channels, tileStride, pointStride) = (panel.channels, panel.tileStride, point > 0 ? point : panel.pointStride)
+    let (rowStride, planeStride, tilesWide) = (image.rowStride, image.planeStride, plan.tilesWide)
     for block in 0..<channels.blocks {
-      let (first, count) = (channels.first(block), channels.paddedCount(of: block))
+      let count = channels.paddedCount(of: block)
+      let source = first + channels.first(block) / width &* planeStride
+      let target = panel.block(block) + tile &* tileStride
       // Two rows of the results of all channels, so that each line of the cache is written in one go.
       forEachPair(of: map) { pair in
-        var channel = 0
+        var (channel, plane) = (0, source)
         while channel < count {
           transformTiles(
-            map, size, pair: pair, source(first &+ channel), rowStride: rowStride, columnStride: width,
-            tiles: plan.tilesWide, into: panel.block(block) + (tile &* tileStride &+ channel), tileStride: tileStride,
-            pointStride: pointStride)
+            map, size, pair: pair, plane, rowStride: rowStride, columnStride: width, tiles: tilesWide,
+            into: target + channel, tileStride: tileStride, pointStride: pointStride)
           channel &+= width
+          plane += planeStride
         }
       }
     }
@@ -209,13 +210,14 @@ package final class WinogradConvolution: ConvolutionKernel {
   /// Products of a row of tiles to the output in the strip.
   @inline(never)
   private func transformOutput(_ channelBlock: Int, tile: Int) {
-    forEachTile(of: outputProducts, channels: plan.outputs.paddedCount(of: channelBlock), tile: tile) {
-      point, source, channel, column in
-      let target =
-        outputStrip.values.pointer + (channel / width &* outputStrip.vectorStride &+ 4 &* column &* width)
+    let (first, rowStride) = (outputStrip.values.pointer, outputStrip.rowStride)
+    forEachTile(
+      of: outputProducts, channels: plan.outputs.paddedCount(of: channelBlock), tile: tile, in: outputStrip
+    ) { point, source, place in
+      let target = first + place
       transformTile(
         WinogradOutputMap.self, Columns<6>.self, source, rowStride: 6 &* point, columnStride: point
-      ) { i, j, value in store(value, target + (i &* outputStrip.rowStride &+ j &* width)) }
+      ) { i, j, value in store(value, target + (i &* rowStride &+ j &* width)) }
     }
   }
 
@@ -223,25 +225,27 @@ package final class WinogradConvolution: ConvolutionKernel {
   @inline(never)
   private func transformInputGradient(_ channelBlock: Int, row: Int, tile: Int) -> WinogradTarget.Rows {
     let (strip, rowStride) = (gradientStrip, gradientStrip.rowStride)
-    let first = strip.values.pointer + plan.inputs.first(channelBlock) / width &* strip.vectorStride
+    let start = strip.values.pointer + plan.inputs.first(channelBlock) / width &* strip.vectorStride
+    let (upper, lower) = (start, start + 4 &* rowStride)
+    // The last row of tiles begins at the top, for five rows of its image.
+    let (first, next) = (plan.tilesHigh &- row) % 2 == 1 ? (upper, lower) : (lower, upper)
     let channels = plan.inputs.paddedCount(of: channelBlock)
     for channel in stride(from: 0, to: channels, by: width) {
-      let output = first + channel / width &* strip.vectorStride
-      if row > 0 {
-        output.update(from: output + 4 &* rowStride, count: 2 &* rowStride)
-      } else {
-        output.update(repeating: 0, count: 2 &* rowStride)
+      let offset = channel / width &* strip.vectorStride
+      if row == 0 { (first + offset).update(repeating: 0, count: 2 &* rowStride) }
+      for i in 0..<2 {
+        (first + (offset &+ (i &+ 2) &* rowStride)).update(repeating: 0, count: 2 &* width)
+        (next + (offset &+ i &* rowStride)).update(repeating: 0, count: 2 &* width)
       }
-      for i in 2..<6 { (output + i &* rowStride).update(repeating: 0, count: 2 &* width) }
     }
-    forEachTile(of: inputProducts, channels: channels, tile: tile) { point, source, channel, column in
-      let target = first + (channel / width &* strip.vectorStride &+ 4 &* column &* width)
+    forEachTile(of: inputProducts, channels: channels, tile: tile, in: strip) { point, source, place in
+      let (target, below) = (first + place, next + place)
       transformTile(
         WinogradInputGradientMap.self, Columns<6>.self, source, rowStride: 6 &* point, columnStride: point
       ) { i, j, value in
         // The first two rows and columns are shared with the neighbours before.
-        let place = target + (i &* rowStride &+ j &* width)
-        store(i < 2 || j < 2 ? load(place) + value : value, place)
+        let result = (i < 4 ? target + i &* rowStride : below + (i &- 4) &* rowStride) + j &* width
+        store(i < 2 || j < 2 ? load(result) + value : value, result)
       }
     }
     // The first row and column of all lie in the frame around the image; the last row of tiles has nothing below it.
@@ -250,31 +254,37 @@ package final class WinogradConvolution: ConvolutionKernel {
     return .init(first: first + (above &* rowStride &+ width), image: (4 &* row &- 1 &+ above)..<end)
   }
 
-  /// Calls `body` with the distance of points, the tile's first point, its channel and its place in the row.
+  /// Calls `body` with the distance of points, the tile's first point and where the tile begins in a strip.
   @inline(__always)
   private func forEachTile(
-    of products: WinogradPanel, channels: Int, tile: Int,
-    _ body: (_ point: Int, _ source: UnsafePointer<Float>, _ channel: Int, _ column: Int) -> Void
+    of products: WinogradPanel, channels: Int, tile: Int, in strip: WinogradStrip,
+    _ body: (_ point: Int, _ source: UnsafePointer<Float>, _ place: Int) -> Void
   ) {
     switch products.pointStride {
-    case 16: forEachTile(PointStride<16>.self, products, channels, tile, body)
-    case 32: forEachTile(PointStride<32>.self, products, channels, tile, body)
-    case 64: forEachTile(PointStride<64>.self, products, channels, tile, body)
-    default: forEachTile(PointStride<0>.self, products, channels, tile, body)
+    case 16: forEachTile(PointStride<16>.self, products, channels, tile, strip, body)
+    case 32: forEachTile(PointStride<32>.self, products, channels, tile, strip, body)
+    case 64: forEachTile(PointStride<64>.self, products, channels, tile, strip, body)
+    default: forEachTile(PointStride<0>.self, products, channels, tile, strip, body)
     }
   }
 
   @inline(__always)
   private func forEachTile<let point: Int>(
-    _: PointStride<point>.Type, _ products: WinogradPanel, _ channels: Int, _ tile: Int,
-    _ body: (_ point: Int, _ source: UnsafePointer<Float>, _ channel: Int, _ column: Int) -> Void
+    _: PointStride<point>.Type, _ products: WinogradPanel, _ channels: Int, _ tile: Int, _ strip: WinogradStrip,
+    _ body: (_ point: Int, _ source: UnsafePointer<Float>, _ place: Int) -> Void
   ) {
     let pointStride = point > 0 ? point : products.pointStride
-    let first = UnsafePointer(products.block(0)) + tile &* products.tileStride
-    for channel in stride(from: 0, to: channels, by: width) {
-      for column in 0..<plan.tilesWide {
-        body(pointStride, first + (column &* products.tileStride &+ channel), channel, column)
+    let (tileStride, vectorStride, tilesWide) = (products.tileStride, strip.vectorStride, plan.tilesWide)
+    var (row, firstPlace) = (UnsafePointer(products.block(0)) + tile &* tileStride, 0)
+    for _ in 0..<channels / width {
+      var (source, place) = (row, firstPlace)
+      for _ in 0..<tilesWide {
+        body(pointStride, source, place)
+        source += tileStride
+        place &+= 4 &* width
       }
+      row += width
+      firstPlace &+= vectorStride
     }
   }
 }

@@ -46,13 +46,13 @@ struct WinogradPlan {
     keepsWeights = bytes <= 1 << 20 || rows > rowsPerBlock && bytes <= 1 << 24
   }
 
-  /// Enough tiles to use the transformed weights often, few enough for their own transforms to stay in the cache: the input's,
-  /// those of the gradient and their products, beside the weights and their gradients where these fit as well.
+  /// Enough tiles to use the transformed weights often, few enough for their own transforms to stay in the cache: the input's
+  /// and those of the gradient, beside the weights and their gradients where these fit as well.
   private static func tilesPerBlock(_ channels: Int, weightBytes: Int) -> Int {
     if channels > 64 { return channels <= 128 ? 64 : 128 }
     let room = SecondLevelCache.byteCount / 10 * 9 - 2 * weightBytes
-    let bytes = 3 * WinogradProduct.points * channels * MemoryLayout<Float>.stride
-    return room > 0 ? min(24, max(8, room / bytes)) : 24
+    let bytes = 2 * WinogradProduct.points * channels * MemoryLayout<Float>.stride
+    return room > 0 ? min(16, max(8, room / bytes)) : 32
   }
 
   /// Tiles of a block, with those that make the number even.

@@ -32,24 +32,27 @@ struct WinogradProduct {
   /// - Parameter ahead: gets a turn with each register tile.
   @inline(never)
   func run(_ a: Input, _ b: Input, into c: Output, accumulate: Bool, ahead: inout ReadAhead) {
-    switch (self.a.row, self.a.column, self.b.row) {
-    case (1, Self.fewChannelsStride, Self.fewChannelsStride):
-      sweep(Known<1, 1168, 1168>.self, a, b, c, accumulate, &ahead)
-    case (1, Self.manyChannelsStride, Self.manyChannelsStride):
-      sweep(Known<1, 2320, 2320>.self, a, b, c, accumulate, &ahead)
-    case (1, 16, 32): sweep(Known<1, 16, 32>.self, a, b, c, accumulate, &ahead)
-    case (1, 32, 64): sweep(Known<1, 32, 64>.self, a, b, c, accumulate, &ahead)
-    case (1, 64, 64): sweep(Known<1, 64, 64>.self, a, b, c, accumulate, &ahead)
-    case (1, _, _): sweep(Known<1, 0, 0>.self, a, b, c, accumulate, &ahead)
-    case (Self.fewChannelsStride, 1, 16): sweep(Known<1168, 1, 16>.self, a, b, c, accumulate, &ahead)
-    case (Self.fewChannelsStride, 1, 32): sweep(Known<1168, 1, 32>.self, a, b, c, accumulate, &ahead)
-    case (Self.manyChannelsStride, 1, 64): sweep(Known<2320, 1, 64>.self, a, b, c, accumulate, &ahead)
-    case (16, 1, 32): sweep(Known<16, 1, 32>.self, a, b, c, accumulate, &ahead)
-    case (32, 1, 16): sweep(Known<32, 1, 16>.self, a, b, c, accumulate, &ahead)
-    case (32, 1, 64): sweep(Known<32, 1, 64>.self, a, b, c, accumulate, &ahead)
-    case (64, 1, 32): sweep(Known<64, 1, 32>.self, a, b, c, accumulate, &ahead)
-    case (64, 1, 64): sweep(Known<64, 1, 64>.self, a, b, c, accumulate, &ahead)
-    case (_, 1, _): sweep(Known<0, 1, 0>.self, a, b, c, accumulate, &ahead)
+    func sweep<K: KnownSizes>(_ known: K.Type) { self.sweep(known, a, b, c, accumulate, &ahead) }
+    switch (self.a.row, self.a.column, self.b.row, self.c.row) {
+    case (1, Self.fewChannelsStride, Self.fewChannelsStride, 16): sweep(Known<1, 1168, 1168, 16, 0>.self)
+    case (1, Self.fewChannelsStride, Self.fewChannelsStride, 32): sweep(Known<1, 1168, 1168, 32, 0>.self)
+    case (1, Self.manyChannelsStride, Self.manyChannelsStride, 64): sweep(Known<1, 2320, 2320, 64, 0>.self)
+    case (1, 16, 32, 32): sweep(Known<1, 16, 32, 32, 0>.self)
+    case (1, 32, 64, 64): sweep(Known<1, 32, 64, 64, 0>.self)
+    case (1, 64, 64, 64): sweep(Known<1, 64, 64, 64, 0>.self)
+    case (1, _, _, _): sweep(Known<1, 0, 0, 0, 0>.self)
+    case (Self.fewChannelsStride, 1, 16, Self.fewChannelsStride) where depth == 16:
+      sweep(Known<1168, 1, 16, 1168, 16>.self)
+    case (Self.fewChannelsStride, 1, 32, Self.fewChannelsStride) where depth == 32:
+      sweep(Known<1168, 1, 32, 1168, 32>.self)
+    case (Self.manyChannelsStride, 1, 64, Self.manyChannelsStride) where depth == 64:
+      sweep(Known<2320, 1, 64, 2320, 64>.self)
+    case (16, 1, 32, 32) where depth == 16: sweep(Known<16, 1, 32, 32, 16>.self)
+    case (32, 1, 16, 16) where depth == 32: sweep(Known<32, 1, 16, 16, 32>.self)
+    case (32, 1, 64, 64) where depth == 32: sweep(Known<32, 1, 64, 64, 32>.self)
+    case (64, 1, 32, 32) where depth == 64: sweep(Known<64, 1, 32, 32, 64>.self)
+    case (64, 1, 64, 64) where depth == 64: sweep(Known<64, 1, 64, 64, 64>.self)
+    case (_, 1, _, _): sweep(Known<0, 1, 0, 0, 0>.self)
     default: preconditionFailure("A has neither rows nor columns of neighbouring numbers")
     }
   }
@@ -62,9 +65,6 @@ struct WinogradProduct {
       * (fours * Tiles(rows, columns: 4).count + pairs * Tiles(rows, columns: 2).count
         + vectors % 2 * NarrowTiles(rows).count)
   }
-
-  /// Strides of A's rows and columns and of B's rows; 0 for one that is known only when this runs.
-  private enum Known<let aRow: Int, let aColumn: Int, let bRow: Int> {}
 
   /// Rows in register tiles, whose sums and what they are made of fill the registers: with two vectors of columns six, four
   /// and two rows, and eight as two tiles of four, not one of six and one of two; with four vectors in 16 registers three and
@@ -105,8 +105,8 @@ struct WinogradProduct {
   }
 
   @inline(__always)
-  private func sweep<let aRow: Int, let aColumn: Int, let bRow: Int>(
-    _ known: Known<aRow, aColumn, bRow>.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool,
+  private func sweep<K: KnownSizes>(
+    _ known: K.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool,
     _ ahead: inout ReadAhead
   ) {
     let vectors = columns / width
@@ -118,16 +118,15 @@ struct WinogradProduct {
 
   /// Columns in panels of two or four vectors.
   @inline(never)
-  private func sweep<let count: Int, let aRow: Int, let aColumn: Int, let bRow: Int>(
-    _: Columns<count>.Type, _ known: Known<aRow, aColumn, bRow>.Type, _ columns: Range<Int>, _ a: Input, _ b: Input,
+  private func sweep<let count: Int, K: KnownSizes>(
+    _: Columns<count>.Type, _ known: K.Type, _ columns: Range<Int>, _ a: Input, _ b: Input,
     _ c: Output, _ accumulate: Bool, _ ahead: inout ReadAhead
   ) {
     let tiles = Tiles(rows, columns: count)
-    for point in 0..<points {
-      let left = a + point &* self.a.point
-      for column in stride(from: columns.lowerBound, to: columns.upperBound, by: count &* width) {
-        let right = b + (point &* self.b.point &+ column)
-        let target = c + (point &* self.c.point &+ column)
+    var (left, firstRight, firstTarget) = (a, b + columns.lowerBound, c + columns.lowerBound)
+    for _ in 0..<points {
+      var (right, target, column) = (firstRight, firstTarget, columns.lowerBound)
+      while column < columns.upperBound {
         var row = 0
         if width == 8, count == 4 {
           row = sweepTiles(Zero<3, count>.self, known, tiles.threes, from: row, left, right, target, accumulate, &ahead)
@@ -136,14 +135,20 @@ struct WinogradProduct {
           row = sweepTiles(Zero<4, count>.self, known, tiles.fours, from: row, left, right, target, accumulate, &ahead)
         }
         _ = sweepTiles(Zero<2, count>.self, known, tiles.twos, from: row, left, right, target, accumulate, &ahead)
+        right += count &* width
+        target += count &* width
+        column &+= count &* width
       }
+      left += self.a.point
+      firstRight += self.b.point
+      firstTarget += self.c.point
     }
   }
 
   /// One vector of columns, in tiles of as many rows as there are registers for.
   @inline(never)
-  private func sweepLast<let aRow: Int, let aColumn: Int, let bRow: Int>(
-    _ known: Known<aRow, aColumn, bRow>.Type, _ column: Int, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool,
+  private func sweepLast<K: KnownSizes>(
+    _ known: K.Type, _ column: Int, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool,
     _ ahead: inout ReadAhead
   ) {
     let tiles = NarrowTiles(rows)
@@ -159,38 +164,48 @@ struct WinogradProduct {
 
   /// Register tiles of one size below each other. Returns the row behind them.
   @inline(__always)
-  private func sweepTiles<let rows: Int, let columns: Int, let aRow: Int, let aColumn: Int, let bRow: Int>(
-    _ zero: Zero<rows, columns>.Type, _ known: Known<aRow, aColumn, bRow>.Type, _ count: Int, from row: Int, _ a: Input,
+  private func sweepTiles<let rows: Int, let columns: Int, K: KnownSizes>(
+    _ zero: Zero<rows, columns>.Type, _ known: K.Type, _ count: Int, from row: Int, _ a: Input,
     _ b: Input, _ c: Output, _ accumulate: Bool, _ ahead: inout ReadAhead
   ) -> Int {
-    let aRow = aRow > 0 ? aRow : self.a.row
-    var (aTile, cTile) = (a + row &* aRow, c + row &* self.c.row)
-    for _ in 0..<count {
+    let (aRow, cRow) = (aRow(known), cRow(known))
+    var (aTile, cTile, remaining) = (a + row &* aRow, c + row &* cRow, count)
+    while remaining > 0 {
       ahead.advance()
       tile(zero, known, aTile, b, cTile, accumulate)
       aTile += rows &* aRow
-      cTile += rows &* self.c.row
+      cTile += rows &* cRow
+      remaining &-= 1
     }
     return row &+ rows &* count
   }
 
   /// The loops over rows and columns have constant bounds and are unrolled, so that the sums never leave the registers; that
-  /// over the depth takes four steps at a time.
+  /// over the depth takes sixteen steps at a time where the depth is known, else four.
   @inline(__always)
-  private func tile<let rows: Int, let columns: Int, let aRow: Int, let aColumn: Int, let bRow: Int>(
-    _ zero: Zero<rows, columns>.Type, _ known: Known<aRow, aColumn, bRow>.Type, _ a: Input, _ b: Input, _ c: Output,
-    _ accumulate: Bool
+  private func tile<let rows: Int, let columns: Int, K: KnownSizes>(
+    _ zero: Zero<rows, columns>.Type, _ known: K.Type, _ a: Input, _ b: Input, _ c: Output, _ accumulate: Bool
   ) {
+    let (aColumn, bRow, cRow) = (aColumn(known), bRow(known), cRow(known))
     var sums = zero.sums
     if accumulate {
       for i in 0..<rows {
-        for j in 0..<columns { sums[unchecked: i][unchecked: j] = load(c + (i &* self.c.row &+ j &* width)) }
+        for j in 0..<columns { sums[unchecked: i][unchecked: j] = load(c + (i &* cRow &+ j &* width)) }
       }
     }
-    let (aColumn, bRow) = (aColumn > 0 ? aColumn : self.a.column, bRow > 0 ? bRow : self.b.row)
-    var (left, right, remaining) = (a, b, depth)
+    var (left, right, remaining) = (a, b, K.depth > 0 ? K.depth : depth)
+    while K.depth > 0, remaining > 0 {
+      // One after another and not in a loop, which the compiler would not unroll.
+      addFour(known, left, right, to: &sums)
+      addFour(known, left + 4 &* aColumn, right + 4 &* bRow, to: &sums)
+      addFour(known, left + 8 &* aColumn, right + 8 &* bRow, to: &sums)
+      addFour(known, left + 12 &* aColumn, right + 12 &* bRow, to: &sums)
+      left += 16 &* aColumn
+      right += 16 &* bRow
+      remaining &-= 16
+    }
     while remaining >= 4 {
-      for k in 0..<4 { add(known, left + k &* aColumn, right + k &* bRow, to: &sums) }
+      addFour(known, left, right, to: &sums)
       left += 4 &* aColumn
       right += 4 &* bRow
       remaining &-= 4
@@ -202,17 +217,24 @@ struct WinogradProduct {
       remaining &-= 1
     }
     for i in 0..<rows {
-      for j in 0..<columns { store(sums[unchecked: i][unchecked: j], c + (i &* self.c.row &+ j &* width)) }
+      for j in 0..<columns { store(sums[unchecked: i][unchecked: j], c + (i &* cRow &+ j &* width)) }
     }
+  }
+
+  @inline(__always)
+  private func addFour<let rows: Int, let columns: Int, K: KnownSizes>(
+    _ known: K.Type, _ left: Input, _ right: Input, to sums: inout InlineArray<rows, InlineArray<columns, Vector>>
+  ) {
+    for k in 0..<4 { add(known, left + k &* aColumn(known), right + k &* bRow(known), to: &sums) }
   }
 
   /// Adds the products of one number of each row of A and a row of B. Whichever of both are fewer stay in registers.
   @inline(__always)
-  private func add<let rows: Int, let columns: Int, let aRow: Int, let aColumn: Int, let bRow: Int>(
-    _: Known<aRow, aColumn, bRow>.Type, _ left: Input, _ right: Input,
+  private func add<let rows: Int, let columns: Int, K: KnownSizes>(
+    _ known: K.Type, _ left: Input, _ right: Input,
     to sums: inout InlineArray<rows, InlineArray<columns, Vector>>
   ) {
-    let aRow = aRow > 0 ? aRow : self.a.row
+    let aRow = aRow(known)
     if rows < columns {
       var factors = InlineArray<rows, Vector>(repeating: .zero)
       for i in 0..<rows { factors[unchecked: i] = Vector(repeating: left[i &* aRow]) }
@@ -229,6 +251,38 @@ struct WinogradProduct {
       }
     }
   }
+
+  @inline(__always)
+  private func aRow<K: KnownSizes>(_: K.Type) -> Int { K.aRow > 0 ? K.aRow : a.row }
+  @inline(__always)
+  private func aColumn<K: KnownSizes>(_: K.Type) -> Int { K.aColumn > 0 ? K.aColumn : a.column }
+  @inline(__always)
+  private func bRow<K: KnownSizes>(_: K.Type) -> Int { K.bRow > 0 ? K.bRow : b.row }
+  @inline(__always)
+  private func cRow<K: KnownSizes>(_: K.Type) -> Int { K.cRow > 0 ? K.cRow : c.row }
+}
+
+/// Sizes that are known when this is compiled, and 0 for one that is not: strides of A's rows and columns and of the rows of
+/// B and C, and the depth, a multiple of 16.
+private protocol KnownSizes {
+  static var aRow: Int { get }
+  static var aColumn: Int { get }
+  static var bRow: Int { get }
+  static var cRow: Int { get }
+  static var depth: Int { get }
+}
+
+private enum Known<let a: Int, let column: Int, let b: Int, let c: Int, let steps: Int>: KnownSizes {
+  @inline(__always)
+  static var aRow: Int { a }
+  @inline(__always)
+  static var aColumn: Int { column }
+  @inline(__always)
+  static var bRow: Int { b }
+  @inline(__always)
+  static var cRow: Int { c }
+  @inline(__always)
+  static var depth: Int { steps }
 }
 
 /// Sums of a register tile.
