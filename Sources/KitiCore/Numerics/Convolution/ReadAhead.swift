@@ -83,21 +83,20 @@ struct ReadAhead {
   /// Asks for the lines of a turn, and a few beyond at the end of an array.
   @inline(__always)
   mutating func advance() {
-    if address < end { fetch() }
-  }
-
-  @inline(never)
-  private mutating func fetch() {
     var line = address
-    for _ in 0..<pairsPerTurn {
+    guard line < end else { return }
+    var pairs = pairsPerTurn
+    repeat {
       kiti_fetch(line)
       kiti_fetch(line + 64)
       line += 128
-    }
+      pairs &-= 1
+    } while pairs > 0
     address = line
     if line >= end { takeNextPart() }
   }
 
+  @inline(never)
   private mutating func takeNextPart() {
     guard next < count, let part = parts[next] else { return }
     (address, end) = (part.start, part.start + 64 * part.lines)

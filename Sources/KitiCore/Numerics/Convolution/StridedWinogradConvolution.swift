@@ -57,17 +57,15 @@ package final class StridedWinogradConvolution: ConvolutionKernel {
     var turns = (output: 0, weightGradient: 0, inputGradient: 0)
     for index in 0..<8 {
       let points = panel.points[index]
-      func count(_ rows: Int, _ columns: Int) -> Int {
-        WinogradProduct.turns(rows: rows, columns: columns, points: points.count)
+      func count(_ rows: Int, _ columns: Int, _ depth: Int) -> Int {
+        WinogradProduct.turns(rows: rows, columns: columns, depth: depth, points: points.count)
       }
-      for output in 0..<outputs.blocks {
-        turns.output += inputs.blocks * count(points.rows * plan.tiles, outputs.paddedCount(of: output))
-      }
-      for input in 0..<inputs.blocks {
-        turns.inputGradient += outputs.blocks * count(points.rows * plan.tiles, inputs.paddedCount(of: input))
-      }
+      let rows = points.rows * plan.tiles
       plan.forEachPair { input, output in
-        turns.weightGradient += count(inputs.paddedCount(of: input), outputs.paddedCount(of: output))
+        let (from, to) = (inputs.paddedCount(of: input), outputs.paddedCount(of: output))
+        turns.output += count(rows, to, from)
+        turns.weightGradient += count(from, to, rows)
+        turns.inputGradient += count(rows, from, to)
       }
     }
     return turns

@@ -64,13 +64,16 @@ struct WinogradPlan {
 
   /// Register tiles in the products of a whole block of tiles.
   var turns: (output: Int, weightGradient: Int, inputGradient: Int) {
-    func sum(_ channels: Channels, _ turns: (_ columns: Int) -> Int) -> Int {
+    func sum(_ channels: Channels, _ turns: (_ count: Int) -> Int) -> Int {
       (0..<channels.blocks).reduce(0) { $0 + turns(channels.paddedCount(of: $1)) }
     }
+    func products(_ from: Channels, _ to: Channels) -> Int {
+      sum(from) { depth in sum(to) { WinogradProduct.turns(rows: tiles, columns: $0, depth: depth) } }
+    }
     return (
-      inputs.blocks * sum(outputs) { WinogradProduct.turns(rows: tiles, columns: $0) },
-      sum(inputs) { rows in sum(outputs) { WinogradProduct.turns(rows: rows, columns: $0) } },
-      outputs.blocks * sum(inputs) { WinogradProduct.turns(rows: tiles, columns: $0) }
+      products(inputs, outputs),
+      sum(inputs) { rows in sum(outputs) { WinogradProduct.turns(rows: rows, columns: $0, depth: tiles) } },
+      products(outputs, inputs)
     )
   }
 

@@ -58,17 +58,17 @@ struct WinogradProduct {
   }
 
   /// Register tiles of a product, which is how many turns reading ahead gets.
-  static func turns(rows: Int, columns: Int, points: Int = points) -> Int {
+  static func turns(rows: Int, columns: Int, depth: Int, points: Int = points) -> Int {
     let vectors = columns / width
     let (fours, pairs) = (vectors / 4, vectors % 4 / 2)
     return points
-      * (fours * Tiles(rows, columns: 4).count + pairs * Tiles(rows, columns: 2).count
+      * (fours * Tiles(rows, columns: 4, depth: depth).count + pairs * Tiles(rows, columns: 2, depth: depth).count
         + vectors % 2 * NarrowTiles(rows).count)
   }
 
-  /// Rows in register tiles, whose sums and what they are made of fill the registers: with two vectors of columns six, four
-  /// and two rows, and eight as two tiles of four, not one of six and one of two; with four vectors in 16 registers three and
-  /// two, which takes fewer loads.
+  /// Rows in register tiles. In 16 registers four and two with two vectors of columns; three and two with four vectors, but for
+  /// short sums, at both ends of which units wait, two: so many sums are enough to keep the units at work. In 32 registers six,
+  /// four and two, and eight as two tiles of four, not one of six and one of two.
   private struct Tiles {
     private(set) var sixes = 0
     private(set) var fours = 0
@@ -76,11 +76,11 @@ struct WinogradProduct {
     let twos: Int
 
     @inline(__always)
-    init(_ rows: Int, columns: Int) {
+    init(_ rows: Int, columns: Int, depth: Int) {
       if width == 8, columns == 4 {
-        threes = rows % 3 == 1 ? (rows &- 4) / 3 : rows / 3
+        threes = depth <= 16 ? 0 : rows % 3 == 1 ? (rows &- 4) / 3 : rows / 3
       } else {
-        sixes = rows >= 8 && rows % 6 == 2 ? rows / 6 &- 1 : rows / 6
+        if width > 8 { sixes = rows >= 8 && rows % 6 == 2 ? rows / 6 &- 1 : rows / 6 }
         fours = (rows &- 6 &* sixes) / 4
       }
       twos = (rows &- 6 &* sixes &- 4 &* fours &- 3 &* threes) / 2
@@ -122,7 +122,7 @@ struct WinogradProduct {
     _: Columns<count>.Type, _ known: K.Type, _ columns: Range<Int>, _ a: Input, _ b: Input,
     _ c: Output, _ accumulate: Bool, _ ahead: inout ReadAhead
   ) {
-    let tiles = Tiles(rows, columns: count)
+    let tiles = Tiles(rows, columns: count, depth: depth)
     var (left, firstRight, firstTarget) = (a, b + columns.lowerBound, c + columns.lowerBound)
     for _ in 0..<points {
       var (right, target, column) = (firstRight, firstTarget, columns.lowerBound)
