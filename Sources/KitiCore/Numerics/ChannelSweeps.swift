@@ -43,33 +43,24 @@ package func normalizeAndRectify(
   _ z: UnsafePointer<Float>, scale: UnsafePointer<Float>, shift: UnsafePointer<Float>, timeStep: Float = 1,
   plus addend: Addend, rows: Int, channels: Int, into output: UnsafeMutablePointer<Float>
 ) {
-  let (time, zero) = (Vector(repeating: timeStep), Vector(repeating: 0))
-  /// - Parameters:
-  ///   - numbers: of a vector of channels, for all its rows.
+  let time = Vector(repeating: timeStep)
   @inline(__always)
-  func sweep(
-    _ numbers: (_ channel: Int, _ lanes: Int) -> (Vector, Vector),
-    _ position: (_ offset: Int, _ lanes: Int, _ numbers: (Vector, Vector)) -> Vector
-  ) {
-    forEachPiece(rows, channels) { channel, lanes, first, rows in
-      let (scale, shift) = (load(scale + channel, lanes: lanes), load(shift + channel, lanes: lanes))
-      let numbers = numbers(channel, lanes)
-      var offset = first
-      for _ in 0..<rows {
-        let velocity = shift.addingProduct(load(z + offset, lanes: lanes), scale)
-        store(
-          position(offset, lanes, numbers).addingProduct(time, velocity).rectified, output + offset, lanes: lanes)
-        offset &+= channels
-      }
+  func sweep(_ position: (_ offset: Int, _ channel: Int, _ lanes: Int) -> Vector) {
+    forEachVector(rows: rows, channels: channels) { offset, channel, lanes in
+      let velocity = load(shift + channel, lanes: lanes)
+        .addingProduct(load(z + offset, lanes: lanes), load(scale + channel, lanes: lanes))
+      let value = position(offset, channel, lanes).addingProduct(time, velocity)
+      store(value.rectified, output + offset, lanes: lanes)
     }
   }
   switch addend {
-  case .nothing: sweep({ _, _ in (zero, zero) }, { _, _, _ in zero })
-  case .values(let x): sweep({ _, _ in (zero, zero) }, { offset, lanes, _ in load(x + offset, lanes: lanes) })
+  case .nothing: sweep { _, _, _ in Vector(repeating: 0) }
+  case .values(let x): sweep { offset, _, lanes in load(x + offset, lanes: lanes) }
   case .normalized(let x, let scale, let shift):
-    sweep(
-      { channel, lanes in (load(scale + channel, lanes: lanes), load(shift + channel, lanes: lanes)) },
-      { offset, lanes, numbers in numbers.1.addingProduct(load(x + offset, lanes: lanes), numbers.0) })
+    sweep { offset, channel, lanes in
+      load(shift + channel, lanes: lanes)
+        .addingProduct(load(x + offset, lanes: lanes), load(scale + channel, lanes: lanes))
+    }
   }
 }
 
@@ -121,35 +112,15 @@ package func addCentredSums(
   }
 }
 
-/// Calls `body` for pieces of one vector of channels and a block of rows, which stays in the first-level cache while the
-/// vectors take turns.
-///
-/// - Parameter body: receives the piece's first offset; from row to row it is `channels` further.
-@inline(__always)
-private func forEachPiece(
-  _ rows: Int, _ channels: Int, _ body: (_ channel: Int, _ lanes: Int, _ first: Int, _ rows: Int) -> Void
-) {
-  let block = min(64, max(8, 4_096 / max(channels, 1)))
-  var row = 0
-  while row < rows {
-    let (count, first) = (min(block, rows &- row), row &* channels)
-    var channel = 0
-    while channel &+ width <= channels {
-      body(channel, width, first &+ channel, count)
-      channel &+= width
-    }
-    if channel < channels { body(channel, channels &- channel, first &+ channel, count) }
-    row &+= count
-  }
-}
-
-/// Sums of the first number and of the product of both.
+/// Sums of the first number and of the product of both. Channels are cut in pieces of one vector, rows in blocks that
+/// stay in the first-level cache while the pieces take turns.
 @inline(__always)
 private func sweepSums(
   _ rows: Int, _ channels: Int, _ sums: UnsafeMutablePointer<Double>,
   _ read: (_ offset: Int, _ channel: Int, _ lanes: Int) -> (Vector, Vector)
 ) {
-  forEachPiece(rows, channels) { channel, lanes, first, rows in
+  @inline(__always)
+  func sum(_ channel: Int, _ lanes: Int, _ first: Int, _ rows: Int) {
     var (total, products) = (Vector(repeating: 0), Vector(repeating: 0))
     var offset = first
     for _ in 0..<rows {
@@ -162,6 +133,18 @@ private func sweepSums(
       sums[channel &+ lane] += Double(total[lane])
       sums[channels &+ channel &+ lane] += Double(products[lane])
     }
+  }
+  let block = min(64, max(8, 4_096 / max(channels, 1)))
+  var row = 0
+  while row < rows {
+    let (count, first) = (min(block, rows &- row), row &* channels)
+    var channel = 0
+    while channel &+ width <= channels {
+      sum(channel, width, first &+ channel, count)
+      channel &+= width
+    }
+    if channel < channels { sum(channel, channels &- channel, first &+ channel, count) }
+    row &+= count
   }
 }
 
