@@ -56,8 +56,8 @@ extension ParticleLayout {
       }
       let yi = xi.addingProduct(time, centre.addingProduct(direction, reach))
       let yj = xj.addingProduct(time, centre.addingProduct(direction, -reach))
-      store(yi.replacing(with: 0, where: yi .< 0), move.output + i, lanes: lanes)
-      store(yj.replacing(with: 0, where: yj .< 0), move.output + j, lanes: lanes)
+      store(yi.rectified, move.output + i, lanes: lanes)
+      store(yj.rectified, move.output + j, lanes: lanes)
     }
   }
 

@@ -73,9 +73,9 @@ struct ReadAhead {
     }
   }
 
-  /// Cuts all into so many turns.
+  /// Cuts all into so many turns; none where nothing is computed meanwhile.
   private mutating func spread(over turns: Int) {
-    guard total <= Self.mostLines else { return }
+    guard turns > 0, total <= Self.mostLines else { return }
     pairsPerTurn = (total + 2 * turns - 1) / (2 * turns)
     takeNextPart()
   }
