@@ -23,8 +23,8 @@ package final class StridedWinogradConvolution: ConvolutionKernel {
   private let inputTiles: StridedWinogradPanel
   private let gradientTiles: StridedWinogradPanel
   /// Products of one block of channels, in place of the tiles that are done with.
-  private let inputProducts: StridedWinogradPanel
-  private let outputProducts: StridedWinogradPanel
+  private var inputProducts: StridedWinogradPanel { inputTiles }
+  private var outputProducts: StridedWinogradPanel { gradientTiles }
 
   /// Whether this kernel computes convolutions of a shape.
   package static func fits(_ shape: ConvolutionShape) -> Bool {
@@ -45,7 +45,6 @@ package final class StridedWinogradConvolution: ConvolutionKernel {
       rows: 9, places: 8 * plan.tilesWide + 1, channels: roundedUp(shape.inputs, width), blockSize: inputs.blockSize)
     inputTiles = StridedWinogradPanel(plan, channels: inputs, blocks: inputs.blocks)
     gradientTiles = StridedWinogradPanel(plan, channels: outputs, blocks: outputs.blocks)
-    (inputProducts, outputProducts) = (inputTiles, gradientTiles)
     turns = Self.turns(plan, inputTiles)
   }
 
