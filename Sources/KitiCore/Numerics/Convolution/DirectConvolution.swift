@@ -16,8 +16,7 @@ package final class DirectConvolution: ConvolutionKernel {
   /// Four numbers a channel in the input's pattern, three in the output's.
   private let inputNumbers: AlignedBuffer<Float>
   private let outputNumbers: AlignedBuffer<Float>
-  /// What the next block reads and writes, and the turns that it gets in the products of a whole block.
-  private var ahead = ReadAhead()
+  /// Turns that reading ahead gets in the products of a whole block.
   private let turns: (output: Int, weightGradient: Int, inputGradient: Int)
 
   package init(_ shape: ConvolutionShape, capacity: Int) {
@@ -54,7 +53,7 @@ package final class DirectConvolution: ConvolutionKernel {
     let patterned = PatternedSource(source, inputPattern, inputNumbers.pointer)
     forEachBlock(samples) { first, count in
       let a = read(patterned, first, count)
-      ahead = ReadAhead(
+      var ahead = ReadAhead(
         placesOfBlock(first + count, samples), of: shape, source: source, output: output, turns: turns.output)
       let y = output + first * shape.outputSize
       let product = GatheredProduct(
@@ -80,7 +79,7 @@ package final class DirectConvolution: ConvolutionKernel {
       let product = GatheredProduct(
         a: read(patternedSource, first, count), aRows: offsets.insideWindow.pointer, aDepth: offsets.windows.pointer,
         b: g, bDepth: places, c: weightGradient, cRows: offsets.outputRows.pointer)
-      ahead = ReadAhead(
+      var ahead = ReadAhead(
         placesOfBlock(first + count, samples), of: shape, source: source, gradient: gradient,
         inputGradient: inputGradient, finish: finish,
         turns: turns.weightGradient + (inputGradient == nil ? 0 : turns.inputGradient))
@@ -90,7 +89,7 @@ package final class DirectConvolution: ConvolutionKernel {
       guard let inputGradient else { return }
       let offset = first * shape.inputSize
       let start = finish.otherStride == 1 ? finish.other.map { $0 + offset } : nil
-      gatherInputGradient(g, count, start: start, into: inputGradient + offset)
+      gatherInputGradient(g, count, start: start, into: inputGradient + offset, ahead: &ahead)
       if let other = finish.other, finish.otherStride > 1 {
         for sample in first..<first + count {
           addAtSampledPlaces(
@@ -105,7 +104,8 @@ package final class DirectConvolution: ConvolutionKernel {
 
   /// r = start + the gradient with respect to the input, of `count` samples.
   private func gatherInputGradient(
-    _ g: UnsafePointer<Float>, _ count: Int, start: UnsafePointer<Float>?, into r: UnsafeMutablePointer<Float>
+    _ g: UnsafePointer<Float>, _ count: Int, start: UnsafePointer<Float>?, into r: UnsafeMutablePointer<Float>,
+    ahead: inout ReadAhead
   ) {
     for phase in offsets.phases {
       let product = GatheredProduct(

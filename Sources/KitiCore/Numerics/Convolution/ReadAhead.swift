@@ -22,8 +22,6 @@ struct ReadAhead {
   private var address = UnsafeRawPointer(bitPattern: 64)!
   private var end = UnsafeRawPointer(bitPattern: 64)!
 
-  init() {}
-
   /// What a convolution's forward pass reads and writes, in so many turns.
   init(
     _ places: ConvolutionPlaces, of shape: ConvolutionShape, source: NormalizedValues,

@@ -12,8 +12,7 @@ package final class WinogradConvolution: ConvolutionKernel {
   private let outputStrip: WinogradStrip
   /// The input's gradient: four rows of places of one row of tiles and of the next, with which it shares two; they take turns.
   private let gradientStrip: WinogradStrip
-  /// What the next block of tiles reads and writes, and the turns that it gets in the products of a whole block.
-  private var ahead = ReadAhead()
+  /// Turns that reading ahead gets in the products of a whole block of tiles.
   private let turns: (output: Int, weightGradient: Int, inputGradient: Int)
   /// What is read of the current sample.
   let source: PaddedImage
@@ -71,9 +70,9 @@ package final class WinogradConvolution: ConvolutionKernel {
         self.source.read(source, sample: sample, tileRow: row)
         transformInput(row: row, tile: tile)
       }
-      ahead = ReadAhead(
+      var ahead = ReadAhead(
         block.placesOfNext(samples: samples), of: plan.shape, source: source, output: output, turns: turns.output)
-      multiply(inputTiles, through: outputProducts, block) { channelBlock in
+      multiply(inputTiles, through: outputProducts, block, ahead: &ahead) { channelBlock in
         target.storeTiles(channelBlock: channelBlock, block) { _, row, tile in
           transformOutput(channelBlock, tile: tile)
           return .init(first: outputStrip.values.pointer, image: 4 &* row..<min(plan.shape.height, 4 &* row &+ 4))
@@ -101,13 +100,13 @@ package final class WinogradConvolution: ConvolutionKernel {
         self.gradient.read(gradient, sample: sample, tileRow: row)
         transformGradient(row: row, tile: tile)
       }
-      ahead = ReadAhead(
+      var ahead = ReadAhead(
         block.placesOfNext(samples: samples), of: plan.shape, source: source, gradient: gradient,
         inputGradient: inputGradient, finish: finish,
         turns: turns.weightGradient + (inputGradient == nil ? 0 : turns.inputGradient))
-      addWeightGradient(block, to: weightGradient)
+      addWeightGradient(block, to: weightGradient, ahead: &ahead)
       guard let target else { return }
-      multiply(gradientTiles, through: inputProducts, block) { channelBlock in
+      multiply(gradientTiles, through: inputProducts, block, ahead: &ahead) { channelBlock in
         target.storeTiles(channelBlock: channelBlock, block) { _, row, tile in
           transformInputGradient(channelBlock, row: row, tile: tile)
         }
@@ -118,7 +117,8 @@ package final class WinogradConvolution: ConvolutionKernel {
 
   /// Multiplies transformed tiles with the prepared weights. Calls `body` with each block of channels of the products.
   private func multiply(
-    _ tiles: WinogradPanel, through products: WinogradPanel, _ block: WinogradBlock, _ body: (Int) -> Void
+    _ tiles: WinogradPanel, through products: WinogradPanel, _ block: WinogradBlock, ahead: inout ReadAhead,
+    _ body: (Int) -> Void
   ) {
     let (from, to) = (weights.from, weights.to)
     for toBlock in 0..<to.blocks {
@@ -137,7 +137,9 @@ package final class WinogradConvolution: ConvolutionKernel {
 
   /// Adds what a block of tiles contributes to the weight's gradient, or to its values at the points where those are
   /// kept.
-  private func addWeightGradient(_ block: WinogradBlock, to weightGradient: UnsafeMutablePointer<Float>) {
+  private func addWeightGradient(
+    _ block: WinogradBlock, to weightGradient: UnsafeMutablePointer<Float>, ahead: inout ReadAhead
+  ) {
     let (inputs, outputs) = (plan.inputs, plan.outputs)
     let (a, b) = (inputTiles.strides, gradientTiles.strides)
     plan.forEachPair { input, output in
