@@ -47,12 +47,14 @@ struct WinogradPlan {
   }
 
   /// Enough tiles to use the transformed weights often, few enough for their own transforms to stay in the cache: the input's
-  /// and those of the gradient, beside the weights and their gradients where these fit as well.
+  /// and those of the gradient, and as much that is read ahead, beside the weights and their gradients.
   private static func tilesPerBlock(_ channels: Int, weightBytes: Int) -> Int {
     if channels > 64 { return channels <= 128 ? 64 : 128 }
+    // Weights that come from beyond the cache are used by more tiles at a time.
+    if weightBytes > SecondLevelCache.byteCount { return 32 }
     let room = SecondLevelCache.byteCount / 10 * 9 - 2 * weightBytes
-    let bytes = 2 * WinogradProduct.points * channels * MemoryLayout<Float>.stride
-    return room > 0 ? min(16, max(8, room / bytes)) : 32
+    let bytes = 4 * WinogradProduct.points * channels * MemoryLayout<Float>.stride
+    return min(16, max(8, room / bytes))
   }
 
   /// Tiles of a block, with those that make the number even.
