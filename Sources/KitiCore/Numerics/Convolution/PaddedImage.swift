@@ -1,8 +1,8 @@
-/// One sample as Winograd's tiles read it, `[vector of channels, row, column, channel]`: with zeros around it, whole tiles in
-/// both directions, whole vectors, and whatever is folded into the reading applied. Places of a row follow each other at a
-/// distance that is known when this is compiled.
+/// A row of tiles of a sample as Winograd's tiles read it, `[vector of channels, row, column, channel]`: with zeros around
+/// the sample, whole tiles in both directions, whole vectors, and whatever is folded into the reading applied. Places of a row
+/// follow each other at a distance that is known when this is compiled.
 ///
-/// Rows are read when they are needed first, so that a tile finds them in the first-level cache.
+/// Only these rows and as many of the next ones are kept, and take turns, so that they stay in the first-level cache.
 final class PaddedImage {
   let channels: Int
   let rowStride: Int
@@ -10,43 +10,51 @@ final class PaddedImage {
   private let height: Int
   private let imageWidth: Int
   private let side: Int
+  /// That are kept.
+  private let rows: Int
+  private let rowsAbove: Int
   private let rowsBelow: Int
   private let alternates: Bool
   private let buffer: AlignedBuffer<Float>
-  private var rowsRead = 0
 
   /// - Parameters:
   ///   - side: from one tile to the next.
-  ///   - rowsBelow: that a tile reads below its own.
+  ///   - rowsAbove, rowsBelow: that a tile reads beside its own.
   ///   - alternates: whether every second row and column, counted with the frame, is kept times √½.
   init(
-    height: Int, width imageWidth: Int, channels: Int, side: Int = 4, rowsBelow: Int = 1, alternates: Bool = false
+    height: Int, width imageWidth: Int, channels: Int, side: Int = 4, rowsAbove: Int = 1, rowsBelow: Int = 1,
+    alternates: Bool = false
   ) {
     self.height = height
     self.imageWidth = imageWidth
     self.channels = channels
     self.side = side
+    self.rowsAbove = rowsAbove
     self.rowsBelow = rowsBelow
     self.alternates = alternates
     // One cache line more keeps rows from falling on the same lines of the cache.
     rowStride = (roundedUp(imageWidth, side) + 2) * width + 16
-    planeStride = (roundedUp(height, side) + 2) * rowStride
+    rows = rowsAbove + rowsBelow > 0 ? 2 * side : side
+    planeStride = rows * rowStride
     buffer = AlignedBuffer(count: roundedUp(channels, width) / width * planeStride)
   }
 
   var byteCount: Int { buffer.byteCount }
 
-  /// The places that the first output tile of a row depends on, from the frame on, with one vector of channels.
+  /// The places that the first tile of a row reads, from the frame on, with one vector of channels. Those below the first
+  /// `side` rows are `wrap(row)` further on than they would be.
   func inputTiles(_ row: Int, channel: Int) -> UnsafePointer<Float> {
-    UnsafePointer(buffer.pointer + (channel / width &* planeStride &+ side &* row &* rowStride))
+    UnsafePointer(buffer.pointer + (channel / width &* planeStride &+ side &* row % rows &* rowStride))
   }
+
+  func wrap(_ row: Int) -> Int { side &* (row &+ 1) % rows == 0 ? -rows &* rowStride : 0 }
 
   /// The places of the tile itself.
   func outputTiles(_ row: Int, channel: Int) -> UnsafePointer<Float> {
-    inputTiles(row, channel: channel) + (rowStride &+ width)
+    inputTiles(row, channel: channel) + (rowsAbove &* rowStride &+ width)
   }
 
-  /// Makes the tiles of a row valid; those of the rows before it must have been, unless it is the first.
+  /// Reads a row of tiles; the row above must be the one that was read last, unless this is the first.
   @inline(never)
   func read(_ source: NormalizedValues, sample: Int, tileRow: Int) {
     readRows(tileRow) { row, factors, target in
@@ -87,18 +95,29 @@ final class PaddedImage {
   private func readRows(
     _ tileRow: Int, _ body: (_ row: Int, _ factors: Factors, _ target: UnsafeMutablePointer<Float>) -> Void
   ) {
-    let first = tileRow == 0 ? 0 : rowsRead
-    let end = min(height, side &* (tileRow &+ 1) &+ rowsBelow)
     let half: Float = 0.707_106_781
-    var row = first
-    while row < end {
+    let shared = rowsAbove &+ rowsBelow
+    let start = side &* tileRow
+    // Counted with the frame.
+    for place in (tileRow == 0 ? 0 : start &+ shared)..<start &+ side &+ shared {
+      let target = buffer.pointer + place % rows &* rowStride
+      let row = place &- rowsAbove
+      guard row >= 0, row < height else {
+        clear(target)
+        continue
+      }
       let isOdd = row % 2 == 0
       let factors =
         alternates ? Factors(odd: isOdd ? 0.5 : half, even: isOdd ? half : 1) : Factors(odd: 1, even: 1)
-      body(row, factors, buffer.pointer + ((row &+ 1) &* rowStride &+ width))
-      row &+= 1
+      body(row, factors, target + width)
     }
-    rowsRead = max(first, end)
+  }
+
+  /// A row above or below the sample.
+  private func clear(_ row: UnsafeMutablePointer<Float>) {
+    forEachVector { channel, _ in
+      (row + channel / width &* planeStride).update(repeating: 0, count: rowStride)
+    }
   }
 
   private func copy(_ values: UnsafePointer<Float>, _ factors: Factors, into target: UnsafeMutablePointer<Float>) {

@@ -36,7 +36,7 @@ package final class StridedWinogradConvolution: ConvolutionKernel {
     weights = Weights(plan)
     source = PaddedImage(height: shape.height, width: shape.width, channels: shape.inputs, side: 8, rowsBelow: 0)
     gradient = PaddedImage(
-      height: shape.outputHeight, width: shape.outputWidth, channels: shape.outputs, rowsBelow: 0)
+      height: shape.outputHeight, width: shape.outputWidth, channels: shape.outputs, rowsAbove: 0, rowsBelow: 0)
     let (inputs, outputs) = (plan.inputs, plan.outputs)
     outputStrip = WinogradStrip(
       rows: 4, places: 4 * plan.tilesWide, channels: outputs.blockSize, blockSize: outputs.blockSize)
@@ -191,7 +191,7 @@ package final class StridedWinogradConvolution: ConvolutionKernel {
       var input = source.inputTiles(row, channel: plan.inputs.first(block) &+ channel)
       for column in 0..<plan.tilesWide {
         inputTiles.tile(tile &+ column, block: block, channel: channel)
-          .transformInput(input, rowStride: source.rowStride)
+          .transformInput(input, rowStride: source.rowStride, wrap: source.wrap(row))
         input += 8 &* width
       }
     }

@@ -4,18 +4,18 @@
 extension StridedWinogradTile {
   /// Makes the tile from its 9 × 9 inputs.
   @inline(__always)
-  func transformInput(_ input: UnsafePointer<Float>, rowStride: Int) {
+  func transformInput(_ input: UnsafePointer<Float>, rowStride: Int, wrap: Int) {
     forEachIndex(3) { pair in
       let (first, second) = StridedInputMap.places(pair)
       var (upper, lower) = (Row<5>(), Row<5>())
       forEachIndex(5) { j in
-        let column = Column(first: input + 2 &* j &* width, stride: 2 &* rowStride)
+        let column = Column(first: input + 2 &* j &* width, stride: 2 &* rowStride, wrap: wrap)
         (upper.values[unchecked: j], lower.values[unchecked: j]) = StridedInputMap.results(pair, of: column)
       }
       storeInput(upper, at: first)
       if let second { storeInput(lower, at: second) }
       forEachIndex(4) { place in
-        let column = Column(first: input + (2 &* place &+ 1) &* width, stride: 2 &* rowStride)
+        let column = Column(first: input + (2 &* place &+ 1) &* width, stride: 2 &* rowStride, wrap: wrap)
         let (a, b) = StridedInputMap.results(pair, of: column)
         store(a, down(first, place: place))
         if let second { store(b, down(second, place: place)) }

@@ -38,7 +38,7 @@ package final class WinogradConvolution: ConvolutionKernel {
     weights = Weights(plan)
     source = PaddedImage(height: shape.height, width: shape.width, channels: shape.inputs, alternates: true)
     gradient = PaddedImage(
-      height: shape.height, width: shape.width, channels: shape.outputs, rowsBelow: 0, alternates: true)
+      height: shape.height, width: shape.width, channels: shape.outputs, rowsAbove: 0, rowsBelow: 0, alternates: true)
     let (inputs, outputs) = (plan.inputs, plan.outputs)
     outputStrip = WinogradStrip(
       rows: 4, places: 4 * plan.tilesWide, channels: outputs.blockSize, blockSize: outputs.blockSize)
@@ -158,8 +158,8 @@ package final class WinogradConvolution: ConvolutionKernel {
   @inline(never)
   private func transformInput(row: Int, tile: Int) {
     transform(
-      WinogradInputMap.self, Columns<6>.self, source.inputTiles(row, channel: 0), of: source, into: inputTiles,
-      tile: tile)
+      WinogradInputMap.self, Columns<6>.self, source.inputTiles(row, channel: 0), of: source,
+      wrap: source.wrap(row), into: inputTiles, tile: tile)
   }
 
   /// Transforms a row of tiles of the output's gradient.
@@ -167,27 +167,29 @@ package final class WinogradConvolution: ConvolutionKernel {
   private func transformGradient(row: Int, tile: Int) {
     transform(
       WinogradOutputGradientMap.self, Columns<4>.self, gradient.outputTiles(row, channel: 0), of: gradient,
-      into: gradientTiles, tile: tile)
+      wrap: 0, into: gradientTiles, tile: tile)
   }
 
-  /// - Parameter first: the first tile of the row in an image, with its first channel.
+  /// - Parameters:
+  ///   - first: the first tile of the row in an image, with its first channel.
+  ///   - wrap: how much further on its rows behind the fourth are.
   @inline(__always)
   private func transform<Map: SixPoints, let columns: Int>(
     _ map: Map.Type, _ size: Columns<columns>.Type, _ first: UnsafePointer<Float>, of image: PaddedImage,
-    into panel: WinogradPanel, tile: Int
+    wrap: Int, into panel: WinogradPanel, tile: Int
   ) {
     switch panel.pointStride {
-    case 16: transform(map, size, PointStride<16>.self, first, image, panel, tile)
-    case 32: transform(map, size, PointStride<32>.self, first, image, panel, tile)
-    case 64: transform(map, size, PointStride<64>.self, first, image, panel, tile)
-    default: transform(map, size, PointStride<0>.self, first, image, panel, tile)
+    case 16: transform(map, size, PointStride<16>.self, first, image, wrap, panel, tile)
+    case 32: transform(map, size, PointStride<32>.self, first, image, wrap, panel, tile)
+    case 64: transform(map, size, PointStride<64>.self, first, image, wrap, panel, tile)
+    default: transform(map, size, PointStride<0>.self, first, image, wrap, panel, tile)
     }
   }
 
   @inline(__always)
   private func transform<Map: SixPoints, let columns: Int, let point: Int>(
     _ map: Map.Type, _ size: Columns<columns>.Type, _: PointStride<point>.Type, _ first: UnsafePointer<Float>,
-    _ image: PaddedImage, _ panel: WinogradPanel, _ tile: Int
+    _ image: PaddedImage, _ wrap: Int, _ panel: WinogradPanel, _ tile: Int
   ) {
     let (channels, tileStride, pointStride) = (panel.channels, panel.tileStride, point > 0 ? point : panel.pointStride)
     let (rowStride, planeStride, tilesWide) = (image.rowStride, image.planeStride, plan.tilesWide)
@@ -200,7 +202,7 @@ package final class WinogradConvolution: ConvolutionKernel {
         var (channel, plane) = (0, source)
         while channel < count {
           transformTiles(
-            map, size, pair: pair, plane, rowStride: rowStride, columnStride: width, tiles: tilesWide,
+            map, size, pair: pair, plane, rowStride: rowStride, wrap: wrap, columnStride: width, tiles: tilesWide,
             into: target + channel, tileStride: tileStride, pointStride: pointStride)
           channel &+= width
           plane += planeStride

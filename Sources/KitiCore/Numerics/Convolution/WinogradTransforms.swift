@@ -195,9 +195,11 @@ extension SixPoints {
 struct Column: VectorSequence {
   var first: UnsafePointer<Float>
   var stride: Int
+  /// How much further on all but the first four vectors are.
+  var wrap = 0
 
   @inline(__always)
-  subscript(index: Int) -> Vector { load(first + index &* stride) }
+  subscript(index: Int) -> Vector { load(first + (index &* stride &+ (index < 4 ? 0 : wrap))) }
 }
 
 struct Row<let count: Int>: VectorSequence {
@@ -260,18 +262,19 @@ func forEachPair<Map: WinogradMap>(of _: Map.Type, _ body: (Int) -> Void) {
 /// - Parameters:
 ///   - pair: which two rows.
 ///   - rowStride: Floats from one row of places to the next, as `columnStride` from one column.
+///   - wrap: how much further on all but the first four rows are.
 ///   - output: of the first tile; those of the next are `tileStride` further on. Element (i, j) of a result is at
 ///     `(6 · i + j) · pointStride`.
 @inline(__always)
 func transformTiles<Map: SixPoints, let columns: Int>(
-  _ map: Map.Type, _: Columns<columns>.Type, pair: Int, _ input: UnsafePointer<Float>, rowStride: Int,
+  _ map: Map.Type, _: Columns<columns>.Type, pair: Int, _ input: UnsafePointer<Float>, rowStride: Int, wrap: Int,
   columnStride: Int, tiles: Int, into output: UnsafeMutablePointer<Float>, tileStride: Int, pointStride: Int
 ) {
   let shared = columns &- 4
   let (first, second) = Map.places(pair)
   var (upper, lower) = (Row<columns>(), Row<columns>())
   for j in 0..<shared {
-    let column = Column(first: input + j &* columnStride, stride: rowStride)
+    let column = Column(first: input + j &* columnStride, stride: rowStride, wrap: wrap)
     (upper.values[unchecked: j &+ 4], lower.values[unchecked: j &+ 4]) = Map.results(pair, of: column)
   }
   var (source, target) = (input + shared &* columnStride, output)
@@ -281,7 +284,7 @@ func transformTiles<Map: SixPoints, let columns: Int>(
       lower.values[unchecked: j] = lower.values[unchecked: j &+ 4]
     }
     for j in 0..<4 {
-      let column = Column(first: source + j &* columnStride, stride: rowStride)
+      let column = Column(first: source + j &* columnStride, stride: rowStride, wrap: wrap)
       (upper.values[unchecked: j &+ shared], lower.values[unchecked: j &+ shared]) = Map.results(pair, of: column)
     }
     storeRow(map, upper, target + 6 &* first &* pointStride, pointStride)
