@@ -19,7 +19,7 @@ final class ConvolutionTests: XCTestCase {
     var shapes: [ConvolutionShape] {
       ConvolutionTests.sizes.flatMap { size in
         ConvolutionTests.channels.map { shape(size.0, size.1, $0.0, $0.1) }
-      } + [(33, 31, 7, 18), (4, 4, 140, 130), (9, 4, 130, 66)].map(shape)
+      } + [(33, 31, 7, 18), (4, 4, 140, 130), (9, 4, 130, 66), (3, 2_080, 9, 10)].map(shape)
     }
   }
 

@@ -46,7 +46,8 @@ package final class WinogradConvolution: ConvolutionKernel {
       rows: 8, places: 4 * plan.tilesWide + 2, channels: roundedUp(shape.inputs, width), blockSize: inputs.blockSize)
     inputTiles = WinogradPanel(plan, channels: inputs, blocks: inputs.blocks)
     gradientTiles = WinogradPanel(plan, channels: outputs, blocks: outputs.blocks)
-    let isInPlace = inputs.blockSize == outputs.blockSize && max(shape.inputs, shape.outputs) <= 2 * width
+    let isWhole = inputs.blocks == 1 && outputs.blocks == 1 && inputs.blockSize == outputs.blockSize
+    let isInPlace = isWhole && [1, 2, 4].contains(inputs.blockSize / width)
     (inputProducts, outputProducts) = isInPlace ? (gradientTiles, inputTiles) : (inputTiles, gradientTiles)
   }
 
@@ -179,9 +180,10 @@ package final class WinogradConvolution: ConvolutionKernel {
     wrap: Int, into panel: WinogradPanel, tile: Int
   ) {
     switch panel.pointStride {
-    case 16: transform(map, size, PointStride<16>.self, first, image, wrap, panel, tile)
-    case 32: transform(map, size, PointStride<32>.self, first, image, wrap, panel, tile)
-    case 64: transform(map, size, PointStride<64>.self, first, image, wrap, panel, tile)
+    case 528: transform(map, size, PointStride<528>.self, first, image, wrap, panel, tile)
+    case 1040: transform(map, size, PointStride<1040>.self, first, image, wrap, panel, tile)
+    case 4112: transform(map, size, PointStride<4112>.self, first, image, wrap, panel, tile)
+    case 8208: transform(map, size, PointStride<8208>.self, first, image, wrap, panel, tile)
     default: transform(map, size, PointStride<0>.self, first, image, wrap, panel, tile)
     }
   }
@@ -265,9 +267,10 @@ package final class WinogradConvolution: ConvolutionKernel {
     _ body: (_ point: Int, _ source: UnsafePointer<Float>, _ place: Int) -> Void
   ) {
     switch products.pointStride {
-    case 16: forEachTile(PointStride<16>.self, products, channels, tile, strip, body)
-    case 32: forEachTile(PointStride<32>.self, products, channels, tile, strip, body)
-    case 64: forEachTile(PointStride<64>.self, products, channels, tile, strip, body)
+    case 528: forEachTile(PointStride<528>.self, products, channels, tile, strip, body)
+    case 1040: forEachTile(PointStride<1040>.self, products, channels, tile, strip, body)
+    case 4112: forEachTile(PointStride<4112>.self, products, channels, tile, strip, body)
+    case 8208: forEachTile(PointStride<8208>.self, products, channels, tile, strip, body)
     default: forEachTile(PointStride<0>.self, products, channels, tile, strip, body)
     }
   }

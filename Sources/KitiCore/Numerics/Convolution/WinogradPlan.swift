@@ -40,29 +40,21 @@ struct WinogradPlan {
     outputs = Channels(shape.outputs)
     let rows = max(1, capacity * tilesHigh)
     let bytes = WinogradProduct.points * shape.inputs * shape.outputs * MemoryLayout<Float>.stride
-    let tiles = Self.tilesPerBlock(max(shape.inputs, shape.outputs), weightBytes: bytes)
-    rowsPerBlock = min(rows, max(1, tiles / tilesWide))
+    rowsPerBlock = min(rows, max(1, Self.tilesPerBlock(shape) / tilesWide))
     keepsGradients = bytes <= 1 << 20
     keepsWeights = bytes <= 1 << 20 || rows > rowsPerBlock && bytes <= 1 << 24
   }
 
-  /// Enough tiles to use the transformed weights often, few enough for their own transforms to stay in the cache: the input's
-  /// and those of the gradient, and as much that is read ahead, beside the weights and their gradients.
-  private static func tilesPerBlock(_ channels: Int, weightBytes: Int) -> Int {
+  /// Enough tiles to use the transformed weights often and to sum much of their gradients in registers, few enough for the
+  /// tiles' own transforms to stay in the cache beside the weights, and with them what is read ahead.
+  private static func tilesPerBlock(_ shape: ConvolutionShape) -> Int {
+    let channels = max(shape.inputs, shape.outputs)
     if channels > 64 { return channels <= 128 ? 64 : 128 }
-    // Weights that come from beyond the cache are used by more tiles at a time.
-    if weightBytes > SecondLevelCache.byteCount { return 32 }
-    let room = SecondLevelCache.byteCount / 10 * 9 - 2 * weightBytes
-    let bytes = 4 * WinogradProduct.points * channels * MemoryLayout<Float>.stride
-    return min(16, max(8, room / bytes))
+    return max(shape.stride == 1 ? 16 : 8, 512 / channels)
   }
 
   /// Tiles of a block, with those that make the number even.
   var tiles: Int { roundedUp(rowsPerBlock * tilesWide, 2) }
-
-  /// Where the products of many tiles go through memory, each point's numbers lie together; where they are few, each
-  /// tile's do, so that its transforms write to few pages.
-  var isPointMajor: Bool { tiles > 32 }
 
   /// Register tiles in the products of a whole block of tiles.
   var turns: (output: Int, weightGradient: Int, inputGradient: Int) {
@@ -147,30 +139,28 @@ extension WinogradBlock {
   }
 }
 
-/// Transformed tiles of a block: `[block of channels, tile, point, channel]` or
-/// `[block of channels, point, tile, channel]`.
+/// Transformed tiles of a block: `[block of channels, point, tile, channel]`.
 final class WinogradPanel {
   let channels: WinogradPlan.Channels
-  let tileStride: Int
   let pointStride: Int
   private let blockStride: Int
   private let buffer: AlignedBuffer<Float>
 
+  /// Floats from one point to the next. Known when this is compiled, they make addresses constants apart; the least that
+  /// tiles have room in is taken. One cache line more than they need keeps points from falling on the same lines of the cache.
+  static let knownPointStrides = [528, 1_040, 4_112, 8_208]
+
   init(_ plan: WinogradPlan, channels: WinogradPlan.Channels, blocks: Int) {
     self.channels = channels
-    if plan.isPointMajor {
-      tileStride = WinogradProduct.pointMajorStride
-      pointStride = plan.tiles * tileStride + 16
-      blockStride = WinogradProduct.points * pointStride
-    } else {
-      tileStride = channels.blockSize <= 32 ? WinogradProduct.fewChannelsStride : WinogradProduct.manyChannelsStride
-      pointStride = channels.blockSize
-      blockStride = plan.tiles * tileStride
-    }
+    let floats = plan.tiles * channels.blockSize + 16
+    pointStride = Self.knownPointStrides.first { $0 >= floats } ?? floats
+    blockStride = WinogradProduct.points * pointStride
     buffer = AlignedBuffer(count: blocks * blockStride)
   }
 
   var byteCount: Int { buffer.byteCount }
+  /// Floats from one tile to the next.
+  var tileStride: Int { channels.blockSize }
 
   func block(_ index: Int) -> UnsafeMutablePointer<Float> { buffer.pointer + index &* blockStride }
 

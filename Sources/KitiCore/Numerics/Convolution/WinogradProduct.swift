@@ -23,30 +23,19 @@ struct WinogradProduct {
 
   static let points = 36
 
-  /// From one tile to the next in A. Known when this is compiled, they make addresses constants apart. Where a tile's
-  /// points lie together, one cache line more than they need keeps tiles from falling on the same lines of the cache.
-  static let fewChannelsStride = points * 32 + 16
-  static let manyChannelsStride = points * 64 + 16
-  static let pointMajorStride = 64
-
   /// - Parameter ahead: gets a turn with each register tile.
   @inline(never)
   func run(_ a: Input, _ b: Input, into c: Output, accumulate: Bool, ahead: inout ReadAhead) {
     func sweep<K: KnownSizes>(_ known: K.Type) { self.sweep(known, a, b, c, accumulate, &ahead) }
     switch (self.a.row, self.a.column, self.b.row, self.c.row) {
-    case (1, Self.fewChannelsStride, Self.fewChannelsStride, 16): sweep(Known<1, 1168, 1168, 16, 0>.self)
-    case (1, Self.fewChannelsStride, Self.fewChannelsStride, 32): sweep(Known<1, 1168, 1168, 32, 0>.self)
-    case (1, Self.manyChannelsStride, Self.manyChannelsStride, 64): sweep(Known<1, 2320, 2320, 64, 0>.self)
+    case (1, 16, 16, 16): sweep(Known<1, 16, 16, 16, 0>.self)
+    case (1, 32, 32, 32): sweep(Known<1, 32, 32, 32, 0>.self)
     case (1, 16, 32, 32): sweep(Known<1, 16, 32, 32, 0>.self)
     case (1, 32, 64, 64): sweep(Known<1, 32, 64, 64, 0>.self)
     case (1, 64, 64, 64): sweep(Known<1, 64, 64, 64, 0>.self)
     case (1, _, _, _): sweep(Known<1, 0, 0, 0, 0>.self)
-    case (Self.fewChannelsStride, 1, 16, Self.fewChannelsStride) where depth == 16:
-      sweep(Known<1168, 1, 16, 1168, 16>.self)
-    case (Self.fewChannelsStride, 1, 32, Self.fewChannelsStride) where depth == 32:
-      sweep(Known<1168, 1, 32, 1168, 32>.self)
-    case (Self.manyChannelsStride, 1, 64, Self.manyChannelsStride) where depth == 64:
-      sweep(Known<2320, 1, 64, 2320, 64>.self)
+    case (16, 1, 16, 16) where depth == 16: sweep(Known<16, 1, 16, 16, 16>.self)
+    case (32, 1, 32, 32) where depth == 32: sweep(Known<32, 1, 32, 32, 32>.self)
     case (16, 1, 32, 32) where depth == 16: sweep(Known<16, 1, 32, 32, 16>.self)
     case (32, 1, 16, 16) where depth == 32: sweep(Known<32, 1, 16, 16, 32>.self)
     case (32, 1, 64, 64) where depth == 32: sweep(Known<32, 1, 64, 64, 32>.self)
