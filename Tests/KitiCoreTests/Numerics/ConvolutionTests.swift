@@ -26,7 +26,7 @@ final class ConvolutionTests: XCTestCase {
   private static var trials: [Trial] {
     [
       Trial(kernel: DirectConvolution.self, stride: 1), Trial(kernel: WinogradConvolution.self, stride: 1),
-      Trial(kernel: StridedWinogradConvolution.self, stride: 2),
+      Trial(kernel: WinogradConvolution.self, stride: 2),
     ]
   }
 
@@ -49,7 +49,7 @@ final class ConvolutionTests: XCTestCase {
   }
 
   func testAnotherGradientAtEverySecondPlace() {
-    for kernel: any ConvolutionKernel.Type in [DirectConvolution.self, StridedWinogradConvolution.self] {
+    for kernel: any ConvolutionKernel.Type in [DirectConvolution.self, WinogradConvolution.self] {
       for (index, shape) in Trial(kernel: kernel, stride: 2).shapes.enumerated() {
         ConvolutionCase(shape, samples: 1 + index % 2 * 2, fusion: 4, seed: index).check(kernel)
       }

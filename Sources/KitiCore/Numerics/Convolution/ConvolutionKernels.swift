@@ -21,8 +21,6 @@ public final class ConvolutionKernels {
 
   /// With few inputs a tile's transforms cost more than the multiplications they save.
   private static func type(_ shape: ConvolutionShape) -> any ConvolutionKernel.Type {
-    if shape.inputs < 8 { return DirectConvolution.self }
-    if WinogradConvolution.fits(shape) { return WinogradConvolution.self }
-    return StridedWinogradConvolution.fits(shape) ? StridedWinogradConvolution.self : DirectConvolution.self
+    shape.inputs >= 8 && WinogradConvolution.fits(shape) ? WinogradConvolution.self : DirectConvolution.self
   }
 }

@@ -57,18 +57,21 @@ struct WinogradPlan {
   var tiles: Int { roundedUp(rowsPerBlock * tilesWide, 2) }
 
   /// Register tiles in the products of a whole block of tiles.
-  var turns: (output: Int, weightGradient: Int, inputGradient: Int) {
-    func sum(_ channels: Channels, _ turns: (_ count: Int) -> Int) -> Int {
-      (0..<channels.blocks).reduce(0) { $0 + turns(channels.paddedCount(of: $1)) }
+  func turns(_ points: [WinogradPoints]) -> (output: Int, weightGradient: Int, inputGradient: Int) {
+    var turns = (output: 0, weightGradient: 0, inputGradient: 0)
+    for points in points {
+      func count(_ rows: Int, _ columns: Int, _ depth: Int) -> Int {
+        WinogradProduct.turns(rows: rows, columns: columns, depth: depth, points: points.count)
+      }
+      let rows = points.rows * tiles
+      forEachPair { input, output in
+        let (from, to) = (inputs.paddedCount(of: input), outputs.paddedCount(of: output))
+        turns.output += count(rows, to, from)
+        turns.weightGradient += count(from, to, rows)
+        turns.inputGradient += count(rows, from, to)
+      }
     }
-    func products(_ from: Channels, _ to: Channels) -> Int {
-      sum(from) { depth in sum(to) { WinogradProduct.turns(rows: tiles, columns: $0, depth: depth) } }
-    }
-    return (
-      products(inputs, outputs),
-      sum(inputs) { rows in sum(outputs) { WinogradProduct.turns(rows: rows, columns: $0, depth: tiles) } },
-      products(outputs, inputs)
-    )
+    return turns
   }
 
   /// Floats of the transformed weight between one input and one output block of channels. A cache line more between
@@ -137,33 +140,4 @@ extension WinogradBlock {
       inputs: places(4 &* shape.stride, shape.height, shape.width),
       outputs: places(4, shape.outputHeight, shape.outputWidth))
   }
-}
-
-/// Transformed tiles of a block: `[block of channels, point, tile, channel]`.
-final class WinogradPanel {
-  let channels: WinogradPlan.Channels
-  let pointStride: Int
-  private let blockStride: Int
-  private let buffer: AlignedBuffer<Float>
-
-  /// Floats from one point to the next. Known when this is compiled, they make addresses constants apart; the least that
-  /// tiles have room in is taken. One cache line more than they need keeps points from falling on the same lines of the cache.
-  static let knownPointStrides = [528, 1_040, 4_112, 8_208]
-
-  init(_ plan: WinogradPlan, channels: WinogradPlan.Channels, blocks: Int) {
-    self.channels = channels
-    let floats = plan.tiles * channels.blockSize + 16
-    pointStride = Self.knownPointStrides.first { $0 >= floats } ?? floats
-    blockStride = WinogradProduct.points * pointStride
-    buffer = AlignedBuffer(count: blocks * blockStride)
-  }
-
-  var byteCount: Int { buffer.byteCount }
-  /// Floats from one tile to the next.
-  var tileStride: Int { channels.blockSize }
-
-  func block(_ index: Int) -> UnsafeMutablePointer<Float> { buffer.pointer + index &* blockStride }
-
-  /// A product whose rows are tiles.
-  var strides: WinogradProduct.Strides { .init(point: pointStride, row: tileStride) }
 }

@@ -1,7 +1,7 @@
 import CVector
 
 /// A weight's values at the points of Winograd's tiles, and their gradients, in blocks of channels.
-final class WinogradWeights<WeightMap: SixPoints, TransposedMap: SixPoints, GradientMap: WinogradMap> {
+final class WinogradWeights {
   private let plan: WinogradPlan
   private let buffer: AlignedBuffer<Float>
   /// The part of the weight that a block is made of, where it must be transposed or filled up.
@@ -9,9 +9,11 @@ final class WinogradWeights<WeightMap: SixPoints, TransposedMap: SixPoints, Grad
   private let gradients: AlignedBuffer<Float>
   private var weight: UnsafePointer<Float>?
   private var isTransposed = false
+  private let maps: any WinogradWeightMaps.Type
 
-  init(_ plan: WinogradPlan) {
+  init(_ plan: WinogradPlan, maps: any WinogradWeightMaps.Type) {
     self.plan = plan
+    self.maps = maps
     let blocks = plan.inputs.blocks * plan.outputs.blocks
     buffer = AlignedBuffer(count: (plan.keepsWeights ? blocks : 1) * plan.weightBlockSize)
     gradients = AlignedBuffer(count: (plan.keepsGradients ? blocks : 1) * plan.weightBlockSize)
@@ -23,7 +25,6 @@ final class WinogradWeights<WeightMap: SixPoints, TransposedMap: SixPoints, Grad
   /// Channels that the products sum over, and those they make.
   var from: WinogradPlan.Channels { isTransposed ? plan.outputs : plan.inputs }
   var to: WinogradPlan.Channels { isTransposed ? plan.inputs : plan.outputs }
-  var strides: WinogradProduct.Strides { .init(point: plan.weightPointStride, row: to.blockSize) }
 
   /// - Parameter isTransposed: for the input's gradient: from outputs to inputs.
   func prepare(_ weight: UnsafePointer<Float>, isTransposed: Bool) {
@@ -68,13 +69,9 @@ final class WinogradWeights<WeightMap: SixPoints, TransposedMap: SixPoints, Grad
       while column < columns {
         let (from, to) = (source + (k &* rowStride &+ column), output + (k &* stride &+ column))
         if isTransposed {
-          transformTile(
-            TransposedMap.self, Columns<3>.self, from, rowStride: 3 &* placeStride, columnStride: placeStride, into: to,
-            outputStride: pointStride)
+          maps.transformTransposed(from, placeStride: placeStride, into: to, pointStride: pointStride)
         } else {
-          transformTile(
-            WeightMap.self, Columns<3>.self, from, rowStride: 3 &* placeStride, columnStride: placeStride, into: to,
-            outputStride: pointStride)
+          maps.transform(from, placeStride: placeStride, into: to, pointStride: pointStride)
         }
         column &+= width
       }
@@ -136,8 +133,6 @@ extension WinogradWeights {
     gradients.pointer + (plan.keepsGradients ? (input &* plan.outputs.blocks &+ output) &* plan.weightBlockSize : 0)
   }
 
-  var gradientStrides: WinogradProduct.Strides { .init(point: plan.weightPointStride, row: plan.outputs.blockSize) }
-
   /// Transforms a pair of blocks back and adds it to the weight's gradient.
   @inline(never)
   func addGradient(_ inputBlock: Int, _ outputBlock: Int, to weightGradient: UnsafeMutablePointer<Float>) {
@@ -152,16 +147,59 @@ extension WinogradWeights {
       let target = weightGradient + ((inputs.first(inputBlock) &+ i) &* outputs.count &+ outputs.first(outputBlock))
       var o = 0
       while o < columns {
-        let lanes = min(width, columns &- o)
-        transformTile(
-          GradientMap.self, Columns<6>.self, source + (i &* stride &+ o), rowStride: 6 &* pointStride,
-          columnStride: pointStride
-        ) { row, column, value in
-          let place = target + ((3 &* row &+ column) &* inputs.count &* outputs.count &+ o)
-          store(load(place, lanes: lanes) + value, place, lanes: lanes)
-        }
+        maps.addGradient(
+          source + (i &* stride &+ o), pointStride: pointStride, to: target + o,
+          placeStride: inputs.count &* outputs.count, lanes: min(width, columns &- o))
         o &+= width
       }
+    }
+  }
+}
+
+/// A stride's maps, each for one vector of channels: of a weight `[3, 3, …]` to its values at the points `[6, 6, …]`, and of the
+/// gradients of those to that of the weight.
+protocol WinogradWeightMaps {
+  associatedtype Weight: SixPoints
+  /// For the input's gradient.
+  associatedtype Transposed: SixPoints
+  associatedtype Gradient: WinogradMap
+
+  static func transform(
+    _ weight: UnsafePointer<Float>, placeStride: Int, into output: UnsafeMutablePointer<Float>, pointStride: Int)
+
+  static func transformTransposed(
+    _ weight: UnsafePointer<Float>, placeStride: Int, into output: UnsafeMutablePointer<Float>, pointStride: Int)
+
+  static func addGradient(
+    _ source: UnsafePointer<Float>, pointStride: Int, to weightGradient: UnsafeMutablePointer<Float>, placeStride: Int,
+    lanes: Int)
+}
+
+extension WinogradWeightMaps {
+  static func transform(
+    _ weight: UnsafePointer<Float>, placeStride: Int, into output: UnsafeMutablePointer<Float>, pointStride: Int
+  ) {
+    transformTile(
+      Weight.self, Columns<3>.self, weight, rowStride: 3 &* placeStride, columnStride: placeStride, into: output,
+      outputStride: pointStride)
+  }
+
+  static func transformTransposed(
+    _ weight: UnsafePointer<Float>, placeStride: Int, into output: UnsafeMutablePointer<Float>, pointStride: Int
+  ) {
+    transformTile(
+      Transposed.self, Columns<3>.self, weight, rowStride: 3 &* placeStride, columnStride: placeStride, into: output,
+      outputStride: pointStride)
+  }
+
+  static func addGradient(
+    _ source: UnsafePointer<Float>, pointStride: Int, to weightGradient: UnsafeMutablePointer<Float>, placeStride: Int,
+    lanes: Int
+  ) {
+    transformTile(Gradient.self, Columns<6>.self, source, rowStride: 6 &* pointStride, columnStride: pointStride) {
+      row, column, value in
+      let place = weightGradient + (3 &* row &+ column) &* placeStride
+      store(load(place, lanes: lanes) + value, place, lanes: lanes)
     }
   }
 }

@@ -1,7 +1,7 @@
 // A tile for a stride of 2: 4 × 4 outputs of 9 × 9 inputs. Maps go along the columns and then along the rows; two rows of a
 // result are made at a time, which registers have room for.
 
-extension StridedWinogradTile {
+extension StridedTile {
   /// Makes the tile from its 9 × 9 inputs.
   @inline(__always)
   func transformInput(_ input: UnsafePointer<Float>, rowStride: Int, wrap: Int) {
