@@ -41,17 +41,17 @@ final class PaddedImage {
 
   var byteCount: Int { buffer.byteCount }
 
-  /// The places that the first tile of a row reads, from the frame on, with one vector of channels. Those below the first
-  /// `side` rows are `wrap(row)` further on than they would be.
-  func inputTiles(_ row: Int, channel: Int) -> UnsafePointer<Float> {
-    UnsafePointer(buffer.pointer + (channel / width &* planeStride &+ side &* row % rows &* rowStride))
+  /// The places that the first tile of a row reads, from the frame on, with the first vector of channels. Those below the
+  /// first `side` rows are `wrap(row)` further on than they would be.
+  func inputTiles(_ row: Int) -> UnsafePointer<Float> {
+    UnsafePointer(buffer.pointer + side &* row % rows &* rowStride)
   }
 
   func wrap(_ row: Int) -> Int { side &* (row &+ 1) % rows == 0 ? -rows &* rowStride : 0 }
 
   /// The places of the tile itself.
-  func outputTiles(_ row: Int, channel: Int) -> UnsafePointer<Float> {
-    inputTiles(row, channel: channel) + (rowsAbove &* rowStride &+ width)
+  func outputTiles(_ row: Int) -> UnsafePointer<Float> {
+    inputTiles(row) + (rowsAbove &* rowStride &+ width)
   }
 
   /// Reads a row of tiles; the row above must be the one that was read last, unless this is the first.

@@ -21,12 +21,7 @@ enum StridedWeightMap: SixPoints {
 }
 
 /// The gradients of the kernel's values to that of the kernel.
-enum StridedWeightGradientMap: WinogradMap {
-  static var pairs: Int { 2 }
-
-  @inline(__always)
-  static func places(_ pair: Int) -> (Int, Int?) { pair == 0 ? (0, 2) : (1, nil) }
-
+enum StridedWeightGradientMap: KernelPlaces {
   @inline(__always)
   static func results(_ pair: Int, of u: some VectorSequence) -> (Vector, Vector) {
     if pair > 0 { return (u[5], u[5]) }
@@ -72,12 +67,7 @@ enum StridedOutputGradientMap: FivePoints {
 }
 
 /// Products at the points to what they add to the four outputs.
-enum StridedOutputMap: WinogradMap {
-  static var pairs: Int { 2 }
-
-  @inline(__always)
-  static func places(_ pair: Int) -> (Int, Int?) { pair == 0 ? (0, 2) : (1, 3) }
-
+enum StridedOutputMap: FourOutputs {
   @inline(__always)
   static func results(_ pair: Int, of m: some VectorSequence) -> (Vector, Vector) {
     if pair == 0 {

@@ -30,27 +30,22 @@ final class StridedTiling: WinogradTiling {
 
   @inline(never)
   func transformInput(row: Int, tile: Int) {
-    let (source, inputTiles) = (workspace.source, workspace.inputTiles)
-    forEachVector(of: inputTiles) { block, channel in
-      var input = source.inputTiles(row, channel: plan.inputs.first(block) &+ channel)
-      for column in 0..<plan.tilesWide {
-        inputLayout.tile(tile &+ column, in: inputTiles.block(block) + channel)
-          .transformInput(input, rowStride: source.rowStride, wrap: source.wrap(row))
-        input += 8 &* width
-      }
+    let source = workspace.source
+    let wrap = source.wrap(row)
+    forEachTile(
+      of: workspace.inputTiles, inputLayout, from: tile, at: source.inputTiles(row), of: source, side: 8
+    ) { tile, input in
+      tile.transformInput(input, rowStride: source.rowStride, wrap: wrap)
     }
   }
 
   @inline(never)
   func transformOutputGradient(row: Int, tile: Int) {
-    let (gradient, gradientTiles) = (workspace.gradient, workspace.gradientTiles)
-    forEachVector(of: gradientTiles) { block, channel in
-      var input = gradient.outputTiles(row, channel: plan.outputs.first(block) &+ channel)
-      for column in 0..<plan.tilesWide {
-        outputLayout.tile(tile &+ column, in: gradientTiles.block(block) + channel)
-          .transformOutputGradient(input, rowStride: gradient.rowStride)
-        input += 4 &* width
-      }
+    let gradient = workspace.gradient
+    forEachTile(
+      of: workspace.gradientTiles, outputLayout, from: tile, at: gradient.outputTiles(row), of: gradient, side: 4
+    ) { tile, input in
+      tile.transformOutputGradient(input, rowStride: gradient.rowStride)
     }
   }
 
@@ -91,10 +86,27 @@ final class StridedTiling: WinogradTiling {
     return .init(first: first + (above &* rowStride &+ width), image: (8 &* row &- 1 &+ above)..<end)
   }
 
+  /// Calls `body` with each vector of channels of a row of tiles and where it begins in an image.
+  ///
+  /// - Parameters:
+  ///   - first: the first tile's place in the block.
+  ///   - start: where it begins, with its first channel.
+  ///   - side: from one tile to the next in the image.
   @inline(__always)
-  private func forEachVector(of panel: WinogradPanel, _ body: (_ block: Int, _ channel: Int) -> Void) {
+  private func forEachTile(
+    of panel: WinogradPanel, _ layout: StridedLayout, from first: Int, at start: UnsafePointer<Float>,
+    of image: PaddedImage, side: Int, _ body: (_ tile: StridedTile, _ input: UnsafePointer<Float>) -> Void
+  ) {
+    var plane = start
     for block in 0..<panel.channels.blocks {
-      for channel in stride(from: 0, to: panel.channels.paddedCount(of: block), by: width) { body(block, channel) }
+      for channel in stride(from: 0, to: panel.channels.paddedCount(of: block), by: width) {
+        var input = plane
+        for column in 0..<plan.tilesWide {
+          body(layout.tile(first &+ column, in: panel.block(block) + channel), input)
+          input += side &* width
+        }
+        plane += image.planeStride
+      }
     }
   }
 }

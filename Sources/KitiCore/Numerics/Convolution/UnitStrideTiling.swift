@@ -27,7 +27,7 @@ final class UnitStrideTiling: WinogradTiling {
       outputProducts: isInPlace ? inputTiles : gradientTiles)
   }
 
-  /// Points are as far apart as the least stride that is known when this is compiled and has room for the tiles: that makes
+  /// Points are as far apart as the least stride that `transform` and `forEachTile` know and has room for the tiles, which makes
   /// addresses constants apart. One cache line more than they need keeps points from falling on the same lines of the cache.
   private static func panel(_ plan: WinogradPlan, _ channels: WinogradPlan.Channels) -> WinogradPanel {
     let floats = plan.tiles * channels.blockSize + 16
@@ -42,7 +42,7 @@ final class UnitStrideTiling: WinogradTiling {
   func transformInput(row: Int, tile: Int) {
     let source = workspace.source
     transform(
-      WinogradInputMap.self, Columns<6>.self, source.inputTiles(row, channel: 0), of: source,
+      WinogradInputMap.self, Columns<6>.self, source.inputTiles(row), of: source,
       wrap: source.wrap(row), into: workspace.inputTiles, tile: tile)
   }
 
@@ -50,7 +50,7 @@ final class UnitStrideTiling: WinogradTiling {
   func transformOutputGradient(row: Int, tile: Int) {
     let gradient = workspace.gradient
     transform(
-      WinogradOutputGradientMap.self, Columns<4>.self, gradient.outputTiles(row, channel: 0), of: gradient,
+      WinogradOutputGradientMap.self, Columns<4>.self, gradient.outputTiles(row), of: gradient,
       wrap: 0, into: workspace.gradientTiles, tile: tile)
   }
 

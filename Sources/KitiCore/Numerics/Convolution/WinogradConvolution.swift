@@ -8,6 +8,7 @@
 package final class WinogradConvolution: ConvolutionKernel {
   private let plan: WinogradPlan
   private let tiling: any WinogradTiling
+  /// The tiling's, kept here: to ask for it with each row of tiles would retain all that it has.
   private let workspace: WinogradWorkspace
   /// Turns that reading ahead gets in the products of a whole block of tiles.
   private let turns: (output: Int, weightGradient: Int, inputGradient: Int)

@@ -126,12 +126,7 @@ enum WinogradTransposedWeightMap: SixPoints {
 }
 
 /// Aᵀ: products at the points to outputs.
-enum WinogradOutputMap: WinogradMap {
-  static var pairs: Int { 2 }
-
-  @inline(__always)
-  static func places(_ pair: Int) -> (Int, Int?) { pair == 0 ? (0, 2) : (1, 3) }
-
+enum WinogradOutputMap: FourOutputs {
   @inline(__always)
   static func results(_ pair: Int, of m: some VectorSequence) -> (Vector, Vector) {
     if pair == 0 {
@@ -150,12 +145,7 @@ enum WinogradOutputMap: WinogradMap {
 }
 
 /// Gᵀ: the gradients of a kernel's values at the points, times √2 at ±√½ and √½ at the others, to those of the kernel.
-enum WinogradWeightGradientMap: WinogradMap {
-  static var pairs: Int { 2 }
-
-  @inline(__always)
-  static func places(_ pair: Int) -> (Int, Int?) { pair == 0 ? (0, 2) : (1, nil) }
-
+enum WinogradWeightGradientMap: KernelPlaces {
   @inline(__always)
   static func results(_ pair: Int, of u: some VectorSequence) -> (Vector, Vector) {
     if pair == 0 {
@@ -189,6 +179,26 @@ extension SixPoints {
       even.addingProduct(odd, Vector(repeating: factor)), even.addingProduct(odd, Vector(repeating: -factor))
     )
   }
+}
+
+/// The outputs of a tile: the even ones, then the odd ones.
+protocol FourOutputs: WinogradMap {}
+
+extension FourOutputs {
+  static var pairs: Int { 2 }
+
+  @inline(__always)
+  static func places(_ pair: Int) -> (Int, Int?) { pair == 0 ? (0, 2) : (1, 3) }
+}
+
+/// The places of a kernel: the outer ones, then the one between.
+protocol KernelPlaces: WinogradMap {}
+
+extension KernelPlaces {
+  static var pairs: Int { 2 }
+
+  @inline(__always)
+  static func places(_ pair: Int) -> (Int, Int?) { pair == 0 ? (0, 2) : (1, nil) }
 }
 
 /// A column of a square of vectors in memory.
